@@ -1,0 +1,160 @@
+"""What is asked for and what comes back: requests, pictures, results."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from pixelrelay.outcomes import Route, Usage
+from pixelrelay.quotas import SeenLimit
+
+NOTHING: Mapping[Any, Any] = MappingProxyType({})
+
+
+class Operation(Enum):
+    GENERATE = "generate"
+    EDIT = "edit"
+
+
+class Size(NamedTuple):
+    """Width and height in pixels."""
+
+    width: int
+    height: int
+
+    @property
+    def pixels(self) -> int:
+        return self.width * self.height
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+@dataclass(frozen=True, slots=True)
+class InputImage:
+    """A picture that the caller gave: its bytes, what they are, and how large it is."""
+
+    data: bytes = field(repr=False)
+    media_type: str
+    """By content, not by name: ``image/png``, ``image/jpeg``, ``image/webp``, ``image/gif``."""
+    filename: str
+    """With the extension of ``media_type``; made up where the caller gave none."""
+    size: Size | None = None
+    """``None`` where the header does not tell."""
+
+    @property
+    def base64(self) -> str:
+        """Standard base64 without a ``data:`` prefix; made anew at each call."""
+        return base64.b64encode(self.data).decode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRequest:
+    """One request in OpenAI's terms, checked. ``None`` and ``"auto"`` leave a choice to the provider."""
+
+    operation: Operation
+    prompt: str
+    n: int = 1
+    size: Size | None = None
+    quality: str | None = None
+    background: str | None = None
+    output_format: str | None = None
+    """``png``, ``jpeg`` or ``webp``."""
+    output_compression: int | None = None
+    response_format: str | None = None
+    """``b64_json``, ``url``, or ``None`` for bytes however they come."""
+    style: str | None = None
+    seed: int | None = None
+    user: str | None = None
+    """The end user, for the provider's abuse detection; left out where a provider has no place for it."""
+    images: tuple[InputImage, ...] = ()
+    mask: InputImage | None = None
+    """A PNG of the first image's size; what is fully transparent in it is to be drawn anew."""
+    parameters: Mapping[str, Any] = field(default=NOTHING)
+    """What only some providers know: ``guidance``, ``steps``, ``aspect_ratio`` …; the others are unfit for it."""
+    extra_headers: Mapping[str, str] = field(default=NOTHING)
+    extra_body: Mapping[str, Any] = field(default=NOTHING)
+    """Merged into the body as it is, unchecked."""
+
+    @property
+    def wants_url(self) -> bool:
+        return self.response_format == "url"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One picture, as it came: base64 that nobody decoded, bytes, or an address."""
+
+    encoded: str | None = field(default=None, repr=False)
+    """Base64 as the provider sent it."""
+    data: bytes | None = field(default=None, repr=False)
+    url: str | None = None
+    media_type: str | None = None
+    """``None`` where the provider did not say."""
+    revised_prompt: str | None = None
+    seed: int | None = None
+    deployment: str = ""
+    """The deployment that drew it."""
+
+    @property
+    def b64_json(self) -> str | None:
+        """The picture as base64; ``None`` where only an address was asked for."""
+        if self.encoded is None and self.data is not None:
+            return base64.b64encode(self.data).decode("ascii")
+        return self.encoded
+
+    def bytes(self) -> bytes:
+        """The picture's file; a ``ValueError`` where only an address was asked for."""
+        if self.data is not None:
+            return self.data
+        if self.encoded is not None:
+            return base64.b64decode(self.encoded)
+        raise ValueError("this picture is an address only (.url): ask without response_format='url' to have its bytes")
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture's file to ``path``, which is returned."""
+        target = Path(path)
+        target.write_bytes(self.bytes())
+        return target
+
+    def from_deployment(self, name: str) -> Image:
+        return replace(self, deployment=name)
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """What one exchange with a provider brought."""
+
+    images: tuple[Image, ...]
+    usage: Usage | None = None
+    cost: Decimal | None = None
+    """Dollars, where the provider says what this call cost; ``None`` where prices must tell."""
+    size: Size | None = None
+    quality: str | None = None
+    background: str | None = None
+    output_format: str | None = None
+    seen_limits: tuple[SeenLimit, ...] = ()
+    provider_request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """The result, shaped like OpenAI's ``ImagesResponse``, and ``route`` beside it."""
+
+    created: int
+    """Seconds since 1970."""
+    data: tuple[Image, ...]
+    route: Route
+    usage: Usage | None = None
+    """Tokens of all calls together; ``None`` unless every call told them."""
+    background: str | None = None
+    output_format: str | None = None
+    quality: str | None = None
+    size: str | None = None

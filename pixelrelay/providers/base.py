@@ -1,0 +1,187 @@
+"""The seam between dialects and the transport: what an adapter yields, is sent, and returns.
+
+An adapter does no I/O. ``generate`` and ``edit`` are generators: each ``Send`` they yield is carried out by the
+transport, which sends back the ``Reply`` to it, whatever its status, or throws a ``ProviderError`` where no whole
+answer came. Waiting between polls, and repeating polls and downloads, is the transport's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+
+from pixelrelay.errors import ProviderError
+from pixelrelay.images import NOTHING, Generation, ImageRequest
+from pixelrelay.outcomes import Charge, Failure, FailureKind
+from pixelrelay.providers.capabilities import Capabilities
+from pixelrelay.quotas import Shape, Unit
+
+
+class Purpose(Enum):
+    """What a ``Send`` is for, which decides whether it may be repeated."""
+
+    SUBMIT = "submit"
+    """May buy something: sent once, and never again by the transport."""
+    POLL = "poll"
+    """Asks after a job. Free; the transport paces it and repeats it when it fails."""
+    DOWNLOAD = "download"
+    """Fetches a result. Free; repeated when it fails, never carries the credential, may follow redirects."""
+    ASK = "ask"
+    """A free question about the account; sent once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a ``multipart/form-data`` body; a file where ``filename`` is given."""
+
+    name: str
+    data: bytes | str = field(repr=False)
+    filename: str | None = None
+    media_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """One HTTP request to make, without the credential; at most one of ``json`` and ``parts`` is given."""
+
+    purpose: Purpose
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default=NOTHING)
+    json: Mapping[str, Any] | None = field(default=None, repr=False)
+    parts: tuple[Part, ...] = field(default=(), repr=False)
+    job: str | None = None
+    """On a poll: the provider's name of the job. The first poll tells that the job was accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One HTTP answer, whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes = field(repr=False)
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+
+Exchange: TypeAlias = Generator[Send, Reply, Generation]
+"""Yields what to send, is sent the replies, returns the pictures or raises ``ProviderError``."""
+
+Question: TypeAlias = Generator[Send, Reply, str]
+"""As an exchange, for a free question; returns the answer as a phrase for people."""
+
+
+class Credential(Protocol):
+    """What proves who is asking. Its ``repr`` shows no secret."""
+
+    async def headers(self, send: Send) -> Mapping[str, str]:
+        """The headers to add to ``send``. Raises ``ProviderError(UNAUTHORISED)`` if none can be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A fixed key in one header."""
+
+    header: str
+    key: SecretStr
+    scheme: str = ""
+    """What stands before the key, as ``Bearer``; nothing where the header holds the key alone."""
+
+    async def headers(self, send: Send) -> Mapping[str, str]:  # noqa: ARG002 - others sign the request
+        key = self.key.get_secret_value()
+        return {self.header: f"{self.scheme} {key}" if self.scheme else key}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a deployment's requests go, and as whom. Built once, when the configuration is read."""
+
+    base_url: str
+    """Without a trailing slash."""
+    model: str
+    """The provider's own name of the model."""
+    credential: Credential | None
+    trusted_hosts: tuple[str, ...]
+    """The hosts that may be sent the credential; one that begins with a dot stands for all below it."""
+    options: ProviderOptions
+    """What the configuration says to this provider alone."""
+
+
+class ProviderOptions(BaseModel):
+    """What a deployment's configuration may say to one provider alone; each adapter extends it."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How an account with this provider is metered, as far as the provider makes it known."""
+
+    shape: Shape = Shape.ROLLING
+    counts_rejected: bool = False
+    limits: Mapping[Unit, int] = field(default=NOTHING)
+    """Limits that hold where the configuration names none, in whole units."""
+
+
+class Provider(Protocol):
+    """One API and its dialect. Stateless: everything comes from the request and the target."""
+
+    name: str
+    options: type[ProviderOptions]
+    requires_key: bool
+    """Whether ``api_key`` (or what the options put in its place) must be given."""
+
+    def target(self, model: str, api_key: SecretStr | None, options: Any) -> Target:
+        """Where and as whom to send. Raises ``ValueError`` that says which option is wrong, and why."""
+
+    def capabilities(self, model: str, options: Any) -> Capabilities:
+        """What ``model`` can do. An unknown model gets the most lenient row of its provider."""
+
+    def terms(self, model: str, options: Any) -> Terms:
+        """How calls are counted. Raises ``ValueError`` for, say, a tier that the model does not have."""
+
+    def generate(self, request: ImageRequest, target: Target) -> Exchange:
+        """Draw pictures from the prompt."""
+
+    def edit(self, request: ImageRequest, target: Target) -> Exchange:
+        """Draw pictures from the prompt and the request's images."""
+
+    def ask(self, target: Target) -> Question:
+        """A question that costs nothing and shows whether key, host and model are good."""
+
+
+class Answer(BaseModel):
+    """The base of all models of replies: what is not named is ignored."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="ignore")
+
+
+AnswerT = TypeVar("AnswerT", bound=Answer)
+
+
+def read(reply: Reply, model: type[AnswerT]) -> AnswerT:
+    """The body of a successful reply as ``model``.
+
+    Raises ``ProviderError`` with ``UNUSABLE``, billed, if it is not one: the provider said that it succeeded.
+    The caller has checked the status.
+    """
+    try:
+        return model.model_validate_json(reply.body)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(step) for step in first["loc"]) or "the body"
+        failure = Failure(
+            FailureKind.UNUSABLE,
+            f"the answer could not be read: {where}: {first['msg']}",
+            charge=Charge.BILLED,
+            status=reply.status,
+        )
+        raise ProviderError(failure) from None

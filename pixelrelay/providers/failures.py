@@ -1,0 +1,198 @@
+"""From an error answer to a ``Failure``: what every dialect has in common.
+
+An adapter hands in the table of its own codes. A code outranks a status, because providers use one status for
+several things: 429 for a full minute and for an empty account, 400 for a bad size and for moderation.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from pixelrelay import _clock
+from pixelrelay.outcomes import Charge, Failure, FailureKind
+from pixelrelay.providers.base import Reply
+
+STATUS_KINDS: Mapping[int, FailureKind] = {
+    400: FailureKind.INVALID,
+    401: FailureKind.UNAUTHORISED,
+    402: FailureKind.OUT_OF_CREDIT,
+    403: FailureKind.UNAUTHORISED,
+    404: FailureKind.NOT_FOUND,
+    408: FailureKind.TIMEOUT,
+    410: FailureKind.NOT_FOUND,
+    413: FailureKind.INVALID,
+    415: FailureKind.INVALID,
+    422: FailureKind.INVALID,
+    429: FailureKind.RATE_LIMITED,
+    504: FailureKind.TIMEOUT,
+    524: FailureKind.TIMEOUT,
+}
+
+MAY_HAVE_BEEN_BILLED = frozenset({408, 502, 504, 520, 522, 524})
+"""Statuses by which a gateway says that it heard nothing from the machine that was drawing."""
+
+LONGEST_MESSAGE = 300
+
+
+def failure_from(reply: Reply, codes: Mapping[str, FailureKind]) -> Failure:
+    """What an unsuccessful ``reply`` means, by the dialect's ``codes`` first and its status second."""
+    body = _json(reply.body)
+    found = tuple(_codes(body))
+    kind = next((codes[code] for code in found if code in codes), None) or status_kind(reply.status)
+    may_be_billed = reply.status in MAY_HAVE_BEEN_BILLED and kind in {FailureKind.OVERLOADED, FailureKind.TIMEOUT}
+    return Failure(
+        kind,
+        message_of(reply),
+        charge=Charge.UNKNOWN if may_be_billed else Charge.NONE,
+        status=reply.status,
+        code=found[0] if found else None,
+        retry_after=retry_after(reply),
+        provider_request_id=request_id(reply.headers),
+    )
+
+
+def status_kind(status: int) -> FailureKind:
+    """What an HTTP status means where nothing more is known."""
+    return STATUS_KINDS.get(status, FailureKind.OVERLOADED if status >= 500 else FailureKind.INVALID)
+
+
+def message_of(reply: Reply) -> str:
+    """What the body says went wrong, on one line and shortened; the bare status where it says nothing."""
+    body = _json(reply.body)
+    said = _message(body) if body is not None else None
+    if said is None and body is None and not reply.body.lstrip().startswith(b"<"):
+        said = reply.body[: 2 * LONGEST_MESSAGE].decode("utf-8", "replace")
+    line = " ".join((said or "").split())
+    if not line:
+        return f"HTTP {reply.status} without a message"
+    return line if len(line) <= LONGEST_MESSAGE else f"{line[: LONGEST_MESSAGE - 1]}…"
+
+
+def request_id(headers: Mapping[str, str]) -> str | None:
+    """The name under which the provider's support finds the call."""
+    return next(
+        (headers[name] for name in ("x-request-id", "apim-request-id", "x-ms-request-id") if name in headers), None
+    )
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+def _codes(body: Any) -> Iterator[str]:
+    """Every ``code``, ``type`` and ``status`` in an error body, the outermost first."""
+    if not isinstance(body, dict):
+        return
+    for name in ("code", "type", "status"):
+        if isinstance(value := body.get(name), str):
+            yield value
+    for name in ("error", "inner_error", "innererror", "detail"):
+        yield from _codes(body.get(name))
+
+
+def _message(body: Any) -> str | None:
+    match body:
+        case str():
+            return body
+        case {"error": (dict() | str()) as inner}:
+            return _message(inner)
+        case {"message": str(message)}:
+            return message
+        case {"detail": detail} | {"details": detail}:
+            return _message(detail)
+        case {"loc": list(path), "msg": str(message)}:
+            return f"{'.'.join(str(step) for step in path)}: {message}"
+        case [first, *_]:
+            return _message(first)
+        case _:
+            return None
+
+
+# --- how long to stay away ---------------------------------------------------------------------------------------
+
+_GO_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_IN_TEXT = re.compile(r"(?:retry after|try again in)\s+(\d+(?:\.\d+)?)\s*(ms|s|m|h)?", re.IGNORECASE)
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def retry_after(reply: Reply) -> float | None:
+    """Seconds that the provider asks to be left alone, from wherever it says so; ``None`` if nowhere.
+
+    In order of trust: ``retry-after-ms``, ``retry-after`` (seconds, fractions or an HTTP date), then on a 429 the
+    longest ``x-ratelimit-reset-*`` of a limit with nothing remaining, then "retry after 24 seconds" in the text.
+    """
+    headers = reply.headers
+    candidates = (
+        _number(headers.get("retry-after-ms"), 0.001),
+        _number(headers.get("retry-after")),
+        _date(headers.get("retry-after"), headers.get("date")),
+        _reset(headers) if reply.status == 429 else None,
+        _in_text(reply),
+    )
+    return next((seconds for seconds in candidates if seconds is not None), None)
+
+
+def _number(text: str | None, unit: float = 1.0) -> float | None:
+    try:
+        seconds = float(text) * unit if text is not None else math.nan
+    except ValueError:
+        return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def _date(text: str | None, date: str | None) -> float | None:
+    """Seconds until the HTTP date ``text``, by the provider's own clock where its answer is dated."""
+    then = _moment(text)
+    if then is None:
+        return None
+    dated = _moment(date)
+    return max(0.0, then - (dated if dated is not None else _clock.wall()))
+
+
+def _moment(text: str | None) -> float | None:
+    try:
+        moment = parsedate_to_datetime(text) if text is not None else None
+    except ValueError:
+        return None
+    if moment is None:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _reset(headers: Mapping[str, str]) -> float | None:
+    prefix = "x-ratelimit-reset-"
+    used_up = [
+        seconds
+        for name, value in headers.items()
+        if name.startswith(prefix)
+        and headers.get(f"x-ratelimit-remaining-{name.removeprefix(prefix)}", "0").strip() in {"0", "-1", ""}
+        and (seconds := _duration(value)) is not None
+    ]
+    return max(used_up, default=None)
+
+
+def _duration(text: str) -> float | None:
+    """``6m0s``, ``120ms`` or plain seconds."""
+    plain = _number(text)
+    if plain is not None:
+        return plain
+    parts = _GO_DURATION.findall(text)
+    if not parts or "".join(f"{n}{u}" for n, u in parts) != text.strip():
+        return None
+    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+
+
+def _in_text(reply: Reply) -> float | None:
+    if reply.status not in {429, 503}:
+        return None
+    found = _IN_TEXT.search(message_of(reply))
+    return float(found[1]) * _SECONDS[(found[2] or "s").lower()] if found else None

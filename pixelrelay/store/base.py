@@ -1,0 +1,187 @@
+"""The state that the routers of a fleet share, and what each step on it promises.
+
+A store knows nothing of providers and requests: it is shown what an attempt would take (an ``Offer`` for each
+candidate, in order of preference), takes all of the first that has room, and is told how it ended (a ``Report``).
+Durations are passed as seconds, never as moments: the store counts by its own clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from pixelrelay.images import NOTHING
+from pixelrelay.quotas import Claim, SeenLimit, Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What one attempt on one deployment would take."""
+
+    deployment: str
+    claims: tuple[Claim, ...] = ()
+    expected: float = 0.0
+    """Seconds that the attempt is thought to last: how long it holds its concurrent slots, and whether it can
+    still be done in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """All of one offer's claims, taken. It is settled once; until then its concurrent slots are held."""
+
+    id: str
+    index: int
+    """Which of the offers."""
+    offer: Offer
+    probe: bool = False
+    """Whether this is the one request that finds out if a deployment is well again."""
+    degraded: bool = False
+    """Whether it was granted by this process alone, the shared store being away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A place in the queue: ``wait`` on it becomes a reservation, in ``seconds`` by what is known now."""
+
+    id: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """Nothing was taken and no place was kept."""
+
+    seconds: float | None
+    """When the first of the offers would have room for this, those already waiting served first.
+    ``None`` if never: an offer asks for more than a quota holds."""
+
+
+class Verdict(Enum):
+    """What an attempt says about the health of its deployment."""
+
+    WELL = "well"
+    ILL = "ill"
+    SILENT = "silent"
+    """Nothing either way: moderation, an invalid request, a full quota, a caller who left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How an attempt ended, as far as the shared state cares."""
+
+    verdict: Verdict
+    used: Mapping[Unit, int] | None = None
+    """What it used of each quota, which replaces what was reserved. ``None``: what was reserved.
+    A unit that is missing stays as reserved. Concurrent slots are always given back."""
+    cooldown: float = 0.0
+    """Seconds that the deployment must be left alone whatever its health; a longer one that runs stays."""
+    rejected: frozenset[Unit] | None = None
+    """On a 429: the quotas it speaks of, which learn from it; empty where the provider named none (all learn).
+    ``None`` on anything else."""
+    seen_limits: tuple[SeenLimit, ...] = ()
+
+
+class Probation(Enum):
+    """The health of a deployment, counted and not timed."""
+
+    WELL = "well"
+    COOLING = "cooling"
+    """Left alone for a while after failures."""
+    PROBING = "probing"
+    """Its time is up: one request finds out, the others go elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaState:
+    """One quota as it stands now."""
+
+    unit: Unit
+    used: int
+    """In the last window, or at this moment for concurrent slots."""
+    limit: int
+    """As configured."""
+    learned: int
+    """What is admitted in its place, by what the provider's answers taught; the same where they taught nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentState:
+    """One deployment as the store last saw it."""
+
+    in_flight: int = 0
+    probation: Probation = Probation.WELL
+    cooling: float = 0.0
+    """Seconds until it may be tried again; 0 if it may be now."""
+    quotas: Mapping[str, QuotaState] = field(default=NOTHING)
+    """By quota key, of the quotas that have been claimed for it."""
+
+    @property
+    def utilisation(self) -> float:
+        """The share used of its fullest quota, from 0 to 1; 0 for a deployment without quotas."""
+        return max(
+            (state.used / state.learned if state.learned else 1.0 for state in self.quotas.values()), default=0.0
+        )
+
+
+class Store(Protocol):
+    """Every method is one atomic step."""
+
+    degraded: bool
+    """Whether quotas are counted by this process alone although they should be shared."""
+
+    async def reserve(
+        self,
+        offers: Sequence[Offer],
+        *,
+        patience: float = 0.0,
+        within: float = float("inf"),
+        priority: int = 0,
+    ) -> Reservation | Ticket | Full:
+        """Take all claims of the first offer that has room; else keep a place in the queue; else neither.
+
+        A place is kept if the soonest offer has room in at most ``patience`` seconds, and early enough that what it
+        is expected to last ends ``within`` as many seconds from now. Nobody overtakes a request that waits for the
+        same deployment, unless by a higher ``priority``. Cooling deployments have no room; one whose cooldown has
+        ended has room for a single probe. If failures (not a provider's own word) keep every offer cooling, the one
+        that ends first may be probed at once.
+        """
+
+    async def wait(self, ticket: Ticket) -> Reservation | Full:
+        """The reservation, when its turn has come; ``Full``, with the place given up, once it cannot be in time.
+
+        The time may have moved either way since the ticket was written. Cancelling it gives the place back.
+        """
+
+    async def cancel(self, held: Ticket | Reservation) -> None:
+        """Give back a place or everything reserved, as if it had never been asked for."""
+
+    async def settle(self, reservation: Reservation, report: Report) -> None:
+        """Replace what was reserved by what was used, and let quotas and health learn.
+
+        Settling again changes nothing.
+        """
+
+    def state(self, deployment: str) -> DeploymentState:
+        """What is known here of a deployment, without asking anybody."""
+
+    def listen(self, listener: Callable[[Change], None]) -> None:
+        """Tell ``listener`` of every change in health, cooldown and learned limits that this process makes."""
+
+    async def aclose(self) -> None:
+        """Let go of connections. Reservations that are open stay open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that a settlement changed beyond its own reservation."""
+
+    deployment: str
+    probation: Probation | None = None
+    cooling: float | None = None
+    """Seconds, where a cooldown began or ended (0)."""
+    quota: str | None = None
+    limit: int | None = None
+    learned: int | None = None
+    """Where a quota's learned limit moved."""
