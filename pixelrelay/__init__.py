@@ -1,0 +1,64 @@
+"""Images out of image-generation APIs: quickly, cheaply, and every time.
+
+``Router`` (for asyncio and Trio) and ``SyncRouter`` serve requests from the deployments of a configuration.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from pixelrelay.errors import (
+    AmbiguousOutcomeError,
+    AttemptsExhaustedError,
+    ConfigError,
+    ContentRejectedError,
+    DeadlineExceededError,
+    IncompleteError,
+    InvalidRequestError,
+    NotServedError,
+    PixelRelayError,
+    ProviderRefusedError,
+    QuotaExceededError,
+    RequestRefusedError,
+    UnknownModelError,
+    UnservableRequestError,
+)
+from pixelrelay.images import Image, Images
+from pixelrelay.outcomes import Attempt, Charge, Failure, FailureKind, Route
+
+if TYPE_CHECKING:
+    from pixelrelay.router import Router, SyncRouter
+
+__all__ = [
+    "AmbiguousOutcomeError",
+    "Attempt",
+    "AttemptsExhaustedError",
+    "Charge",
+    "ConfigError",
+    "ContentRejectedError",
+    "DeadlineExceededError",
+    "Failure",
+    "FailureKind",
+    "Image",
+    "Images",
+    "IncompleteError",
+    "InvalidRequestError",
+    "NotServedError",
+    "PixelRelayError",
+    "ProviderRefusedError",
+    "QuotaExceededError",
+    "RequestRefusedError",
+    "Route",
+    "Router",
+    "SyncRouter",
+    "UnknownModelError",
+    "UnservableRequestError",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Routers are loaded where they are first named, with the engine and pydantic behind them."""
+    if name in {"Router", "SyncRouter"}:
+        return getattr(import_module("pixelrelay.router"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

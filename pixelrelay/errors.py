@@ -138,6 +138,12 @@ class NotServedError(PixelRelayError):
     attempts: tuple[Attempt, ...] = ()
 
     @property
+    def may_have_been_billed(self) -> bool:
+        """Whether an attempt may have cost money though no picture came of it: to repeat it may be to pay twice."""
+        charges = {attempt.failure.charge for attempt in self.attempts if attempt.failure}
+        return not charges <= {Charge.NONE}
+
+    @property
     def retry_after(self) -> float | None:
         """Seconds after which it is worth trying again; ``None`` where nobody knows."""
         return None

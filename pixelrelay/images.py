@@ -4,18 +4,37 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pixelrelay.outcomes import Route, Usage
 from pixelrelay.quotas import SeenLimit
 
-NOTHING: Mapping[Any, Any] = MappingProxyType({})
+
+class _Nothing(Mapping[Any, Any]):
+    """The empty mapping, unchangeable. Hashable, as Python 3.11 asks of a dataclass's default."""
+
+    def __getitem__(self, key: Any) -> Any:
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return "{}"
+
+
+NOTHING: Mapping[Any, Any] = _Nothing()
 
 
 class Operation(Enum):
@@ -126,6 +145,9 @@ class Image:
 
     def from_deployment(self, name: str) -> Image:
         return replace(self, deployment=name)
+
+    def with_url(self, url: str) -> Image:
+        return replace(self, url=url)
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,3 +133,17 @@ class Usage:
     total_tokens: int
     input_tokens_details: Mapping[str, int] = field(default_factory=dict)
     output_tokens_details: Mapping[str, int] = field(default_factory=dict)
+
+    def __add__(self, other: Usage) -> Usage:
+        """Of both calls together."""
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.total_tokens + other.total_tokens,
+            _added(self.input_tokens_details, other.input_tokens_details),
+            _added(self.output_tokens_details, other.output_tokens_details),
+        )
+
+
+def _added(one: Mapping[str, int], other: Mapping[str, int]) -> Mapping[str, int]:
+    return {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}}

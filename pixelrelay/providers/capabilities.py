@@ -122,6 +122,8 @@ class Capabilities(Row):
     seed: bool = False
     parameters: frozenset[str] = frozenset()
     """Parameters of this provider's own that the model knows."""
+    edit_parameters: frozenset[str] | None = None
+    """Where an edit knows other parameters than a generation."""
     input_types: frozenset[str] = frozenset({"image/png", "image/jpeg", "image/webp"})
     max_input_bytes: int = 50_000_000
     """Of each input image."""
@@ -160,7 +162,10 @@ def _objections(can: Capabilities, request: ImageRequest, images: int) -> Iterat
         yield "seed: it takes none"
     if can.max_prompt is not None and len(request.prompt) > can.max_prompt:
         yield f"prompt of {len(request.prompt)} characters: at most {can.max_prompt}"
-    for name in sorted(request.parameters.keys() - can.parameters):
+    known = can.parameters
+    if request.operation is Operation.EDIT and can.edit_parameters is not None:
+        known = can.edit_parameters
+    for name in sorted(request.parameters.keys() - known):
         yield f"parameter {name!r}: unknown to it"
 
 

@@ -39,12 +39,35 @@ MAY_HAVE_BEEN_BILLED = frozenset({408, 502, 504, 520, 522, 524})
 
 LONGEST_MESSAGE = 300
 
+DEEPEST = 8
+"""Levels of an error body that are looked into."""
+
+_KEYS = re.compile(
+    r"""
+      \bsk-[\w*.…-]*[\w*…]                        # OpenAI's, whole or with stars or dots in its middle
+    | \bbfl_\w+
+    | \bBearer\s+\S+
+    | \beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?            # a signed token
+    | \b(?:[0-9a-fA-F]{32,}|[0-9a-zA-Z]{64,})\b    # Azure's, old and new; an id that begins with req_ is none
+    | (?<=[?&]key=)[^&\s]+
+    """,
+    re.VERBOSE,
+)
+
 
 def failure_from(reply: Reply, codes: Mapping[str, FailureKind]) -> Failure:
-    """What an unsuccessful ``reply`` means, by the dialect's ``codes`` first and its status second."""
-    body = _json(reply.body)
-    found = tuple(_codes(body))
-    kind = next((codes[code] for code in found if code in codes), None) or status_kind(reply.status)
+    """What an unsuccessful ``reply`` means, by the dialect's ``codes`` first and its status second.
+
+    Of several codes the outermost counts, and any ``code`` before any ``type``, for types are coarse: one of them
+    covers moderation, bad sizes and retired models. Moderation counts wherever it stands: the codes around it say
+    no more than that the request was bad.
+    """
+    found = tuple(_codes(_json(reply.body)))
+    kinds = [codes[code] for code in found if code in codes]
+    if FailureKind.CONTENT_REJECTED in kinds:
+        kind = FailureKind.CONTENT_REJECTED
+    else:
+        kind = kinds[0] if kinds else status_kind(reply.status)
     may_be_billed = reply.status in MAY_HAVE_BEEN_BILLED and kind in {FailureKind.OVERLOADED, FailureKind.TIMEOUT}
     return Failure(
         kind,
@@ -63,14 +86,13 @@ def status_kind(status: int) -> FailureKind:
 
 
 def message_of(reply: Reply) -> str:
-    """What the body says went wrong, on one line and shortened; the bare status where it says nothing."""
-    body = _json(reply.body)
-    said = _message(body) if body is not None else None
-    if said is None and body is None and not reply.body.lstrip().startswith(b"<"):
-        said = reply.body[: 2 * LONGEST_MESSAGE].decode("utf-8", "replace")
-    line = " ".join((said or "").split())
-    if not line:
-        return f"HTTP {reply.status} without a message"
+    """What the body says went wrong, as ``plain`` makes it; the bare status where it says nothing."""
+    return plain(_said(reply)) or f"HTTP {reply.status} without a message"
+
+
+def plain(text: str) -> str:
+    """``text`` fit for an error shown to people: on one line, shortened, and without anything that looks like a key."""
+    line = " ".join(_KEYS.sub("[key]", text).split())
     return line if len(line) <= LONGEST_MESSAGE else f"{line[: LONGEST_MESSAGE - 1]}…"
 
 
@@ -84,35 +106,48 @@ def request_id(headers: Mapping[str, str]) -> str | None:
 def _json(body: bytes) -> Any:
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
+def _said(reply: Reply) -> str:
+    body = _json(reply.body)
+    if body is not None:
+        return _message(body) or ""
+    # A page of a gateway's is markup, and says no more than its status does.
+    return "" if reply.body.lstrip().startswith(b"<") else reply.body[:10_000].decode("utf-8", "replace")
+
+
 def _codes(body: Any) -> Iterator[str]:
-    """Every ``code``, ``type`` and ``status`` in an error body, the outermost first."""
-    if not isinstance(body, dict):
-        return
+    """Every ``code`` in an error body, the outermost first, then every ``type``, then every ``status``."""
+    levels = tuple(_levels(body))
     for name in ("code", "type", "status"):
-        if isinstance(value := body.get(name), str):
-            yield value
-    for name in ("error", "inner_error", "innererror", "detail"):
-        yield from _codes(body.get(name))
+        yield from (value for level in levels if isinstance(value := level.get(name), str))
 
 
-def _message(body: Any) -> str | None:
+def _levels(body: Any, deep: int = 0) -> Iterator[Mapping[str, Any]]:
+    if isinstance(body, dict) and deep < DEEPEST:
+        yield body
+        for name in ("error", "inner_error", "innererror", "detail"):
+            yield from _levels(body.get(name), deep + 1)
+
+
+def _message(body: Any, deep: int = 0) -> str | None:
     match body:
         case str():
             return body
+        case _ if deep == DEEPEST:
+            return None
         case {"error": (dict() | str()) as inner}:
-            return _message(inner)
+            return _message(inner, deep + 1)
         case {"message": str(message)}:
             return message
         case {"detail": detail} | {"details": detail}:
-            return _message(detail)
+            return _message(detail, deep + 1)
         case {"loc": list(path), "msg": str(message)}:
             return f"{'.'.join(str(step) for step in path)}: {message}"
         case [first, *_]:
-            return _message(first)
+            return _message(first, deep + 1)
         case _:
             return None
 
@@ -120,8 +155,13 @@ def _message(body: Any) -> str | None:
 # --- how long to stay away ---------------------------------------------------------------------------------------
 
 _GO_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
-_IN_TEXT = re.compile(r"(?:retry after|try again in)\s+(\d+(?:\.\d+)?)\s*(ms|s|m|h)?", re.IGNORECASE)
+_IN_TEXT = re.compile(
+    r"(?:retry after|try again in)\s+(?:(?P<go>(?:\d+(?:\.\d+)?(?:ms|s|m|h))+)\b"
+    r"|(?P<number>\d+(?:\.\d+)?)\s*(?P<word>milliseconds?|minutes?|hours?)?)",
+    re.IGNORECASE,
+)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_WORDS = {"millisecond": 0.001, "second": 1.0, "minute": 60.0, "hour": 3600.0}
 
 
 def retry_after(reply: Reply) -> float | None:
@@ -175,12 +215,12 @@ def _reset(headers: Mapping[str, str]) -> float | None:
         for name, value in headers.items()
         if name.startswith(prefix)
         and headers.get(f"x-ratelimit-remaining-{name.removeprefix(prefix)}", "0").strip() in {"0", "-1", ""}
-        and (seconds := _duration(value)) is not None
+        and (seconds := duration(value)) is not None
     ]
     return max(used_up, default=None)
 
 
-def _duration(text: str) -> float | None:
+def duration(text: str) -> float | None:
     """``6m0s``, ``120ms`` or plain seconds."""
     plain = _number(text)
     if plain is not None:
@@ -194,5 +234,9 @@ def _duration(text: str) -> float | None:
 def _in_text(reply: Reply) -> float | None:
     if reply.status not in {429, 503}:
         return None
-    found = _IN_TEXT.search(message_of(reply))
-    return float(found[1]) * _SECONDS[(found[2] or "s").lower()] if found else None
+    found = _IN_TEXT.search(_said(reply))
+    if found is None:
+        return None
+    if found["go"]:
+        return duration(found["go"].lower())
+    return _number(found["number"], _WORDS[(found["word"] or "second").lower().removesuffix("s")])

@@ -1,0 +1,6 @@
+"""The engine: plan, decide, reserve, call, settle."""
+
+from pixelrelay.router.router import Router
+from pixelrelay.router.sync import SyncRouter
+
+__all__ = ["Router", "SyncRouter"]

@@ -23,8 +23,9 @@ class Offer:
     deployment: str
     claims: tuple[Claim, ...] = ()
     expected: float = 0.0
-    """Seconds that the attempt is thought to last: how long it holds its concurrent slots, and whether it can
-    still be done in time."""
+    """Seconds that the attempt is thought to last, which is how long it holds its concurrent slots."""
+    least: float = 0.0
+    """Seconds that it lasts at the least: where not even these are left, it is not begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,10 @@ class Report:
     """What it used of each quota, which replaces what was reserved. ``None``: what was reserved.
     A unit that is missing stays as reserved. Concurrent slots are always given back."""
     cooldown: float = 0.0
-    """Seconds that the deployment must be left alone whatever its health; a longer one that runs stays."""
+    """Seconds to be left alone whatever the health: the quotas that ``rejected`` is about, else the deployment.
+    A longer one that runs already stays."""
+    grows: bool = False
+    """Whether a deployment's cooldown doubles with each relapse, the provider having named no time itself."""
     rejected: frozenset[Unit] | None = None
     """On a 429: the quotas it speaks of, which learn from it; empty where the provider named none (all learn).
     ``None`` on anything else."""
@@ -138,14 +142,15 @@ class Store(Protocol):
         patience: float = 0.0,
         within: float = float("inf"),
         priority: int = 0,
+        panic: bool = False,
     ) -> Reservation | Ticket | Full:
         """Take all claims of the first offer that has room; else keep a place in the queue; else neither.
 
-        A place is kept if the soonest offer has room in at most ``patience`` seconds, and early enough that what it
-        is expected to last ends ``within`` as many seconds from now. Nobody overtakes a request that waits for the
+        A place is kept if the soonest offer has room in at most ``patience`` seconds, and early enough that the least
+        it lasts ends ``within`` as many seconds from now. Nobody overtakes a request that waits for the
         same deployment, unless by a higher ``priority``. Cooling deployments have no room; one whose cooldown has
-        ended has room for a single probe. If failures (not a provider's own word) keep every offer cooling, the one
-        that ends first may be probed at once.
+        ended has room for a single probe. With ``panic``, where failures (not a provider's own word) keep every offer
+        cooling, the one that ends first may be probed at once.
         """
 
     async def wait(self, ticket: Ticket) -> Reservation | Full:
@@ -165,6 +170,9 @@ class Store(Protocol):
 
     def state(self, deployment: str) -> DeploymentState:
         """What is known here of a deployment, without asking anybody."""
+
+    def in_flight(self, deployment: str) -> int:
+        """The part of ``state`` that is wanted for each candidate of each request."""
 
     def listen(self, listener: Callable[[Change], None]) -> None:
         """Tell ``listener`` of every change in health, cooldown and learned limits that this process makes."""

@@ -1,0 +1,105 @@
+"""What both engines have in common: headers, the gathering of an answer, and words for what went wrong."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import urlsplit
+
+from pixelrelay._transport.engine import CutError, Outgoing, ReplyTooLargeError
+
+KEEP_ALIVE = 15.0
+"""Seconds that an idle connection is kept: short, because a server that hangs up just as a request goes out
+leaves nobody knowing whether it was read."""
+
+COMPRESSED = frozenset({"gzip", "x-gzip", "deflate"})
+
+
+def request_headers(outgoing: Outgoing) -> dict[str, str]:
+    """The headers to send, names in lower case."""
+    # Pictures hardly shrink, and inflating tens of megabytes holds up the event loop: none is asked for.
+    headers = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "pixelrelay"}
+    headers |= {name.lower(): value for name, value in outgoing.headers.items()}
+    if outgoing.address is not None:
+        headers["host"] = urlsplit(outgoing.url).netloc
+    return headers
+
+
+def reply_headers(pairs: Iterable[tuple[str, str]]) -> Mapping[str, str]:
+    """Names in lower case; what came several times is joined by commas."""
+    headers: dict[str, str] = {}
+    for name, value in pairs:
+        key = name.lower()
+        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    return headers
+
+
+class ReplyBody:
+    """The decoded body of one answer; never more than ``limit`` bytes of it are held."""
+
+    def __init__(self, headers: Mapping[str, str], limit: int) -> None:
+        self._limit = limit
+        self._length = 0
+        self._pieces: list[bytes] = []
+        declared = headers.get("content-length", "")
+        if declared.isdecimal() and int(declared) > limit:
+            raise self._too_large()
+        encoding = headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in COMPRESSED | {"identity", ""}:
+            raise CutError(f"the answer is encoded as {encoding[:20]!r}, which was not asked for and cannot be read")
+        # 32 on top of the window size: gzip or zlib, by what the data begins with.
+        self._inflate = zlib.decompressobj(32 + zlib.MAX_WBITS) if encoding in COMPRESSED else None
+
+    def feed(self, chunk: bytes) -> None:
+        piece = chunk
+        if self._inflate is not None:
+            try:
+                piece = self._inflate.decompress(chunk, self._limit - self._length + 1)
+            except zlib.error:
+                raise CutError("the answer's compression is damaged") from None
+        self._length += len(piece)
+        if self._length > self._limit:
+            raise self._too_large()
+        self._pieces.append(piece)
+
+    def whole(self) -> bytes:
+        """All of it, once the last piece was fed."""
+        if self._inflate is not None and self._pieces and not self._inflate.eof:
+            raise CutError("the answer ended before its compressed data did")
+        return b"".join(self._pieces)
+
+    def _too_large(self) -> ReplyTooLargeError:
+        return ReplyTooLargeError(f"the answer is longer than {self._limit} bytes")
+
+
+def reason(error: BaseException) -> str:
+    """Why a connection failed. Not in the library's words: those may quote a signed URL whole."""
+    causes = list(_causes(error))
+    for cause in causes:
+        # aiohttp's own subclasses of these lack what Python's have.
+        if isinstance(cause, ssl.SSLCertVerificationError) and (said := getattr(cause, "verify_message", None)):
+            return f"the certificate was not accepted: {said}"
+        if isinstance(cause, ssl.SSLError) and (said := getattr(cause, "reason", None)):
+            return f"TLS failed: {said}"
+        if isinstance(cause, socket.gaierror):
+            return "the host's name could not be resolved"
+    numbers = (cause.errno for cause in causes if isinstance(cause, OSError) and cause.errno)
+    number = next(numbers, None)
+    return os.strerror(number).lower() if number is not None else "the connection was closed"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """``error`` and what lies beneath it; through contexts too, since libraries raise ``from None``."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        cause = waiting.pop(0)
+        if cause is None or id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        yield cause
+        waiting += [cause.__cause__, cause.__context__]
+        if isinstance(cause, BaseExceptionGroup):
+            waiting += cause.exceptions

@@ -1,0 +1,57 @@
+"""What is worth knowing about a configuration that can be used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+from pixelrelay.config.drafts import Lookup
+from pixelrelay.config.models import DeploymentConfig, RelayConfig
+from pixelrelay.config.problems import path_of
+from pixelrelay.errors import Problem
+from pixelrelay.providers import registry
+from pixelrelay.providers.base import Provider
+from pixelrelay.providers.capabilities import Capabilities
+
+NOTICE = timedelta(days=90)
+"""How long before a model is switched off one is told."""
+
+_NO_SUCH_MODEL = "no such model"
+
+
+def warnings_of(config: RelayConfig, today: date, lookup: Lookup = registry.provider) -> list[Problem]:
+    """Models that are or soon will be retired, models their provider is not known to have, pools without members."""
+    return [*_model_warnings(config, today, lookup), *_pool_warnings(config)]
+
+
+def _model_warnings(config: RelayConfig, today: date, lookup: Lookup) -> Iterator[Problem]:
+    for group, written in config.models.items():
+        for index, deployment in enumerate(written.deployments):
+            provider = lookup(deployment.provider)
+            can = provider.capabilities(deployment.model, deployment.options)
+            message = _retirement(deployment.model, can, today) or _unknown(provider, deployment, can)
+            if message is not None:
+                yield Problem(path_of(("models", group, "deployments", index, "model")), message)
+
+
+def _retirement(model: str, can: Capabilities, today: date) -> str | None:
+    if can.retires is None or can.retires > today + NOTICE:
+        return None
+    when = "was switched off" if can.retires <= today else "is switched off"
+    instead = f"; {can.replaced_by} takes its place" if can.replaced_by else ""
+    return f"{model} {when} on {can.retires}{instead}"
+
+
+def _unknown(provider: Provider, deployment: DeploymentConfig, can: Capabilities) -> str | None:
+    if getattr(deployment.options, "base_url", None) is not None:
+        return None  # another server than the provider's, with models of its own
+    if can != provider.capabilities(_NO_SUCH_MODEL, deployment.options):
+        return None
+    return f"{provider.name} is not known to have {deployment.model!r}; it is taken to be able to do anything"
+
+
+def _pool_warnings(config: RelayConfig) -> Iterator[Problem]:
+    deployments = [deployment for group in config.models.values() for deployment in group.deployments]
+    for pool in config.pools:
+        if not any(pool in deployment.pools for deployment in deployments):
+            yield Problem(path_of(("pools", pool)), "no deployment is in this pool")

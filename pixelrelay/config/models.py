@@ -1,0 +1,311 @@
+"""What people may write: groups, deployments, their limits, and how requests are treated.
+
+The models check what one value can tell; ``checks`` compares them with each other and with the providers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sized
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    SecretStr,
+    SkipValidation,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from pixelrelay._transport.timeouts import Timeouts
+from pixelrelay.config.checks import Reading, prepared
+from pixelrelay.config.problems import findings_of, report
+from pixelrelay.cost.prices import Price
+from pixelrelay.errors import ConfigError
+from pixelrelay.providers.base import ProviderOptions
+from pixelrelay.quotas import Shape
+
+SizedT = TypeVar("SizedT", bound=Sized)
+
+# Pydantic takes true for 1, and YAML takes a bare "on" or "yes" for true.
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise PydanticCustomError("float_type", "must be a number")
+    return value
+
+
+def _written(value: Any) -> Any:
+    """A float as it was written: 0.04 stands for four cents, not for the nearest binary fraction."""
+    return Decimal(repr(value)) if isinstance(value, float) else _number(value)
+
+
+def _not_empty(value: SizedT) -> SizedT:
+    # Not by min_length, which counts the items that are in order, and calls a list of mistakes empty.
+    if not value:
+        raise ValueError("is empty")
+    return value
+
+
+def _options(value: Any) -> Any:
+    if isinstance(value, (Mapping, ProviderOptions)):
+        return value
+    raise PydanticCustomError("mapping_type", "must be a mapping")
+
+
+GroupName: TypeAlias = Annotated[str, StringConstraints(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._/@+:-]*$")]
+# Without a colon: quotas of pools are counted under "pool:…".
+Name: TypeAlias = Annotated[str, StringConstraints(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._/@+-]*$")]
+Positive: TypeAlias = Annotated[float, Field(gt=0), BeforeValidator(_number)]
+NotNegative: TypeAlias = Annotated[float, Field(ge=0), BeforeValidator(_number)]
+AtLeastOne: TypeAlias = Annotated[int, Field(gt=0), BeforeValidator(_number)]
+Dollars: TypeAlias = Annotated[Decimal, Field(ge=0), BeforeValidator(_written)]
+Ambiguous: TypeAlias = Literal["rebuy", "fail"]
+
+
+class Settings(BaseModel):
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False
+    )
+
+
+class Limits(Settings):
+    """What an account may use. What is left out is not limited by it."""
+
+    requests_per_minute: AtLeastOne | None = None
+    """Calls in a minute."""
+    images_per_minute: AtLeastOne | None = None
+    """Pictures in a minute."""
+    megapixels_per_minute: Positive | None = None
+    """Millions of pixels drawn in a minute."""
+    concurrent: AtLeastOne | None = None
+    """Calls, or jobs, under way at a time."""
+    shape: Shape | None = None
+    """How a minute is counted: `rolling` (no 60 seconds hold more), `sliced` (nor 10 seconds more than a sixth),
+    `paced` (spread evenly) or `fixed` (by the wall clock's minutes). Left out: as the provider is known to count."""
+    counts_rejected: bool | None = None
+    """Whether calls that were answered with 429 count as well. Left out: as the provider is known to count."""
+    guard: NotNegative | None = None
+    """Seconds added to each window. Left out: the `guard` of the whole file."""
+
+
+class PoolConfig(Limits):
+    """Limits that several deployments share, each of them naming the pool in its `pools`."""
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> PoolConfig:
+        if all(getattr(self, name) is None for name in LIMITS):
+            raise ValueError(f"limits nothing: give at least one of {', '.join(LIMITS)}")
+        return self
+
+
+LIMITS = ("requests_per_minute", "images_per_minute", "megapixels_per_minute", "concurrent")
+
+
+class PriceConfig(Settings):
+    """What one picture costs, in dollars: apiece, by the megapixel, or the sum of both."""
+
+    image: Dollars | None = None
+    """For each picture."""
+    megapixel: Dollars | None = None
+    """For a million pixels drawn; parts of a megapixel count as parts."""
+    source: str = "the configuration"
+    """Where the price was read."""
+    day: date | None = None
+    """When it was read there."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> PriceConfig:
+        if self.image is None and self.megapixel is None:
+            raise ValueError("names no price: give image, megapixel or both; 0 means free")
+        return self
+
+    @property
+    def price(self) -> Price:
+        return Price(image=self.image, megapixel=self.megapixel, source=self.source, day=self.day)
+
+
+class TimeoutsConfig(Settings):
+    """How long the parts of one attempt may take, in seconds."""
+
+    connect: Positive = 5.0
+    """For name, connection and TLS together."""
+    first_byte: Positive = 180.0
+    """From the last byte sent to the first of the answer, and between any two reads after it."""
+    total: Positive = 600.0
+    """For the whole attempt: submitting, polling and downloading."""
+
+    def over(self, general: TimeoutsConfig | None = None) -> Timeouts:
+        """These, and for what was left out here those of ``general``."""
+        own = self if general is None else general.model_copy(update=self.model_dump(exclude_unset=True))
+        return Timeouts(connect=own.connect, first_byte=own.first_byte, total=own.total)
+
+
+class RetryBudgetConfig(Settings):
+    """How many further attempts there may be, so that an outage is not multiplied."""
+
+    share: NotNegative = 0.2
+    """Retries and failovers for each request, on average."""
+    floor: Annotated[int, Field(ge=0), BeforeValidator(_number)] = 10
+    """Further attempts that are always allowed in a minute."""
+
+
+class HealthConfig(Settings):
+    """When a deployment counts as ill and is left alone for a while."""
+
+    consecutive: AtLeastOne = 3
+    """Failures in a row that suffice."""
+    of: AtLeastOne = 10
+    """How many of the last outcomes are looked at."""
+    failed: AtLeastOne = 5
+    """Failures among them that suffice."""
+    cooldown: Positive = 30.0
+    """Seconds of the first cooldown; each relapse doubles it."""
+    longest: Positive = 600.0
+    """Seconds that no cooldown exceeds."""
+
+    @model_validator(mode="after")
+    def _can_come_true(self) -> HealthConfig:
+        if self.failed > self.of:
+            raise ValueError(f"failed: {self.failed} of the last {self.of} outcomes can never fail")
+        if self.consecutive > self.of:
+            raise ValueError(f"consecutive: {self.consecutive} of the last {self.of} outcomes can never fail")
+        if self.longest < self.cooldown:
+            raise ValueError("longest: must be at least as long as cooldown")
+        return self
+
+
+class DeploymentConfig(Limits):
+    """One way to reach one model: a provider, a model there, an account, its limits and prices.
+
+    What only its provider knows (`endpoint`, `tier` …) stands beside these keys.
+    """
+
+    name: Name
+    """Unique in the whole file; it appears in routes, metrics and logs."""
+    provider: str
+    """The API and its dialect."""
+    model: Annotated[str, StringConstraints(min_length=1)]
+    """The provider's own name of the model, or of what was deployed there."""
+    api_key: SecretStr | None = None
+    """The key of the account, best as `"${NAME}"`."""
+    pools: tuple[str, ...] = ()
+    """The shared limits that hold for it besides its own."""
+    price: PriceConfig | None = None
+    """What a picture costs here, where that differs from the provider's list or is not known."""
+    timeouts: TimeoutsConfig | None = None
+    """Where they differ from those of the whole file; what is left out is as there."""
+    weight: Positive = 1.0
+    """Its share under the strategy `weighted`."""
+    order: Annotated[int, BeforeValidator(_number)] = 0
+    """Its place under the strategy `ordered`: the lowest first."""
+    region: str | None = None
+    """A label to filter by. Where requests go is an option of the provider."""
+    tags: tuple[str, ...] = ()
+    """Labels to filter by."""
+    options: Annotated[
+        ProviderOptions | Mapping[str, Any], SkipValidation, BeforeValidator(_options), Field(repr=False)
+    ] = {}
+    """What only its provider knows, for those who write Python; in a file it stands beside the other keys."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gathers_options(cls, data: Any) -> Any:
+        """Keys that are not known here are for the provider to judge, once it is known which one it is."""
+        if not isinstance(data, Mapping) or (extra := data.keys() - cls.model_fields.keys()) == set():
+            return data
+        options = data.get("options", {})
+        if not isinstance(options, Mapping):
+            raise PydanticCustomError("mapping_type", "options must be a mapping where there are further keys")
+        common = {key: value for key, value in data.items() if key not in extra}
+        return {**common, "options": {**options, **{key: data[key] for key in extra}}}
+
+    @field_validator("api_key", mode="before")
+    @classmethod
+    def _blank_is_none(cls, value: Any) -> Any:
+        written = value.get_secret_value() if isinstance(value, SecretStr) else value
+        return None if isinstance(written, str) and not written.strip() else value
+
+
+class GroupConfig(Settings):
+    """A model group: the name that callers ask for, and the deployments that may answer to it."""
+
+    strategy: Literal["least-busy", "usage", "latency", "cost", "weighted", "ordered"] = "least-busy"
+    """What puts its deployments in order."""
+    fallbacks: tuple[str, ...] = ()
+    """Groups, or deployments of others, to turn to in this order when no deployment of this one can serve."""
+    content_rejected_fallbacks: tuple[str, ...] = ()
+    """Groups or deployments to turn to after moderation has refused; it goes nowhere unless named here."""
+    patience: NotNegative = 5.0
+    """Seconds to wait for a place here while a fallback would have one sooner."""
+    deadline: Positive | None = None
+    """Where it differs from that of the whole file."""
+    on_ambiguous: Ambiguous | None = None
+    """Where it differs from that of the whole file."""
+    deployments: Annotated[tuple[DeploymentConfig, ...], AfterValidator(_not_empty)]
+    """At least one."""
+
+
+class RelayConfig(Settings):
+    """All of a configuration, checked: what it names exists, and its providers accept it.
+
+    Written wrongly, as keyword arguments or in a file, it raises one ``ConfigError`` that lists everything.
+    """
+
+    models: Annotated[dict[GroupName, GroupConfig], AfterValidator(_not_empty)]
+    """The model groups, by name."""
+    pools: dict[Name, PoolConfig] = {}
+    """Limits that several deployments share, by name."""
+    store: Literal["memory"] | None = None
+    """Where quotas and health are kept: `memory`, for a single process."""
+    deadline: Positive = 180.0
+    """Seconds for a request, with all its waiting and attempts."""
+    on_ambiguous: Ambiguous = "rebuy"
+    """After an attempt that may have been billed and brought nothing: `rebuy` allows one further attempt, `fail`
+    none."""
+    max_attempts: AtLeastOne = 6
+    """Attempts for one picture at most, whatever the reason of each."""
+    retry_budget: RetryBudgetConfig = RetryBudgetConfig()
+    """How many further attempts there may be in all."""
+    timeouts: TimeoutsConfig = TimeoutsConfig()
+    """How long the parts of one attempt may take."""
+    health: HealthConfig = HealthConfig()
+    """When a deployment is left alone for a while."""
+    guard: NotNegative = 0.3
+    """Seconds added to each window of a quota: how much later one call may be counted than another."""
+    fetch_images: bool = False
+    """Whether callers may give input images as addresses, which are then fetched from here."""
+    max_input_bytes: AtLeastOne = 50_000_000
+    """The size of an input image at most."""
+    max_reply_bytes: AtLeastOne = 268_435_456
+    """The size of a provider's answer, or of a picture fetched from it, at most."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _in_one_report(
+        cls, data: Any, handler: ModelWrapValidatorHandler[RelayConfig], info: ValidationInfo
+    ) -> RelayConfig:
+        if isinstance(data, RelayConfig):
+            return handler(data)
+        reading = info.context if isinstance(info.context, Reading) else Reading()
+        ready = prepared(data, DeploymentConfig.model_fields.keys() - {"options"}, reading)
+        findings, config = list(ready.findings), None
+        try:
+            config = handler(ready.data)
+        except ValidationError as error:
+            findings += findings_of(error, RelayConfig)
+        wrong = [*reading.findings, *(finding for finding in findings if finding.loc not in reading.missing)]
+        if config is None or wrong:
+            raise ConfigError(report(wrong, data, ready.secrets | reading.hidden), reading.source)
+        return config

@@ -1,0 +1,117 @@
+"""What the router needs of each deployment, worked out once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TypeAlias
+
+from pixelrelay._transport.timeouts import Timeouts
+from pixelrelay.config.drafts import Lookup
+from pixelrelay.config.models import LIMITS, DeploymentConfig, Limits, PoolConfig, RelayConfig
+from pixelrelay.cost.prices import Price
+from pixelrelay.providers import registry
+from pixelrelay.providers.base import Provider, Target, Terms
+from pixelrelay.providers.capabilities import Capabilities
+from pixelrelay.quotas import Quota, Shape, Unit
+
+PIXELS = 1_000_000
+"""In a megapixel, which is what people and providers name; quotas count pixels."""
+
+_UNITS: Mapping[Unit, str] = dict(
+    zip((Unit.REQUESTS, Unit.IMAGES, Unit.MEGAPIXELS, Unit.CONCURRENT), LIMITS, strict=True)
+)
+_STRICTER = (Shape.FIXED, Shape.ROLLING, Shape.SLICED, Shape.PACED)
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedDeployment:
+    """One deployment, ready to be asked."""
+
+    name: str
+    group: str
+    provider: Provider
+    target: Target
+    capabilities: Capabilities
+    quotas: tuple[Quota, ...]
+    """Its own, then those of its pools."""
+    timeouts: Timeouts
+    price: Price | None = None
+    """As configured; ``None`` where the configuration names none."""
+    weight: float = 1.0
+    order: int = 0
+    region: str | None = None
+    tags: frozenset[str] = field(default=frozenset())
+
+
+Resolved: TypeAlias = dict[str, tuple[ResolvedDeployment, ...]]
+
+
+def resolve(config: RelayConfig, lookup: Lookup = registry.provider) -> Resolved:
+    """The deployments of each model group, in the order of the configuration."""
+    pools = {name: tuple(_pool_quotas(name, pool, config, lookup)) for name, pool in config.pools.items()}
+    return {
+        group: tuple(_deployment(group, deployment, config, pools, lookup) for deployment in written.deployments)
+        for group, written in config.models.items()
+    }
+
+
+def _deployment(
+    group: str,
+    written: DeploymentConfig,
+    config: RelayConfig,
+    pools: Mapping[str, tuple[Quota, ...]],
+    lookup: Lookup,
+) -> ResolvedDeployment:
+    provider, options = lookup(written.provider), written.options
+    shared = (quota for pool in dict.fromkeys(written.pools) for quota in pools[pool])
+    return ResolvedDeployment(
+        name=written.name,
+        group=group,
+        provider=provider,
+        target=provider.target(written.model, written.api_key, options),
+        capabilities=provider.capabilities(written.model, options),
+        quotas=(*_own_quotas(written, provider.terms(written.model, options), config), *shared),
+        timeouts=(written.timeouts or config.timeouts).over(config.timeouts),
+        price=written.price.price if written.price else None,
+        weight=written.weight,
+        order=written.order,
+        region=written.region,
+        tags=frozenset(written.tags),
+    )
+
+
+def _own_quotas(written: DeploymentConfig, terms: Terms, config: RelayConfig) -> Iterator[Quota]:
+    """What the configuration says of each unit, else what the provider makes known."""
+    shape = written.shape or terms.shape
+    counts_rejected = terms.counts_rejected if written.counts_rejected is None else written.counts_rejected
+    guard = config.guard if written.guard is None else written.guard
+    known = {unit: limit * _per(unit) for unit, limit in terms.limits.items()}
+    for unit, limit in (known | _limits(written)).items():
+        yield Quota(f"{written.name}/{unit.value}", unit, limit, shape, counts_rejected, guard)
+
+
+def _pool_quotas(name: str, pool: PoolConfig, config: RelayConfig, lookup: Lookup) -> Iterator[Quota]:
+    """What a pool leaves out is taken from its members: the strictest of each."""
+    members = [
+        lookup(member.provider).terms(member.model, member.options)
+        for group in config.models.values()
+        for member in group.deployments
+        if name in member.pools
+    ]
+    shape = pool.shape or max((terms.shape for terms in members), key=_STRICTER.index, default=Shape.ROLLING)
+    counts = any(terms.counts_rejected for terms in members) if pool.counts_rejected is None else pool.counts_rejected
+    guard = config.guard if pool.guard is None else pool.guard
+    for unit, limit in _limits(pool).items():
+        yield Quota(f"pool:{name}/{unit.value}", unit, limit, shape, counts, guard)
+
+
+def _limits(written: Limits) -> dict[Unit, int]:
+    """The limits that were written, as quotas count them."""
+    given = {unit: getattr(written, name) for unit, name in _UNITS.items()}
+    return {unit: max(1, int(Decimal(repr(limit)) * _per(unit))) for unit, limit in given.items() if limit is not None}
+
+
+def _per(unit: Unit) -> int:
+    return PIXELS if unit is Unit.MEGAPIXELS else 1

@@ -1,0 +1,52 @@
+"""From OpenAI's masks, where what is transparent is drawn anew, to those where what is white is."""
+
+from __future__ import annotations
+
+import io
+from base64 import b64encode
+
+from pixelrelay.errors import ProviderError
+from pixelrelay.images import InputImage
+from pixelrelay.outcomes import Failure, FailureKind
+
+_COLOUR_TYPE = 25
+"""Where a PNG's header says how it is coloured: 4 and 6 are with alpha."""
+
+
+def white_where_drawn(mask: InputImage) -> str:
+    """``mask`` in base64, with white for what is fully transparent in it and black for all else.
+
+    A mask without transparency is black and white already and passes as it is. Raises ``ProviderError`` with
+    ``INVALID``, at no cost, if the mask cannot be read, or if Pillow, which reads it, is not installed.
+    """
+    return b64encode(_repainted(mask.data)).decode("ascii") if _may_be_transparent(mask.data) else mask.base64
+
+
+def _may_be_transparent(png: bytes) -> bool:
+    pixels_begin = png.find(b"IDAT")
+    return png[_COLOUR_TYPE : _COLOUR_TYPE + 1] in {b"\x04", b"\x06"} or b"tRNS" in png[: max(pixels_begin, 0)]
+
+
+def _repainted(png: bytes) -> bytes:
+    try:
+        from PIL import Image, UnidentifiedImageError
+    except ImportError:
+        raise _invalid(
+            "not sent: this provider's masks are black and white, and turning a transparent one into such a mask "
+            "needs Pillow: pip install 'pixelrelay[masks]'"
+        ) from None
+    try:
+        with Image.open(io.BytesIO(png), formats=("PNG",)) as opened:
+            alpha = opened.convert("RGBA").getchannel("A")
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
+        raise _invalid(f"not sent: the mask cannot be read: {type(error).__name__}") from None
+    if alpha.histogram()[255] == alpha.width * alpha.height:
+        # An alpha channel that hides nothing marks nothing: the drawing program added it to a black and white mask.
+        return png
+    painted = io.BytesIO()
+    alpha.point([255, *[0] * 255]).save(painted, "PNG")
+    return painted.getvalue()
+
+
+def _invalid(message: str) -> ProviderError:
+    return ProviderError(Failure(FailureKind.INVALID, message))

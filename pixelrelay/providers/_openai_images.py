@@ -1,0 +1,243 @@
+"""The Images API as OpenAI speaks it, and Azure after it: bodies, answers, failures.
+
+Facts as of 2026-11-21, from OpenAI's published API description, its client and guide, and Microsoft's how-to.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any, TypeVar
+
+from pydantic import ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+
+from pixelrelay.errors import ProviderError
+from pixelrelay.images import Generation, Image, ImageRequest, Size
+from pixelrelay.outcomes import Charge, Failure, FailureKind, Usage
+from pixelrelay.providers._openai_failures import failure_of, seen_limits
+from pixelrelay.providers.base import Answer, Exchange, Part, Purpose, Reply, Send, read
+from pixelrelay.providers.failures import request_id
+
+# --- what is asked -----------------------------------------------------------------------------------------------
+
+COMMON_FIELDS = frozenset({"prompt", "n", "size"})
+GPT_FIELDS = COMMON_FIELDS | {"quality", "background", "output_format", "output_compression", "user"}
+DALLE_FIELDS = COMMON_FIELDS | {"quality", "response_format", "style", "user"}
+
+
+def fields_of(model: str) -> frozenset[str]:
+    """The fields that may be sent to ``model``: DALL·E wants ``response_format``, all others refuse it."""
+    return DALLE_FIELDS if model.startswith("dall-e-") else GPT_FIELDS
+
+
+def json_body(request: ImageRequest, known: frozenset[str], model: str | None = None) -> dict[str, Any]:
+    """The body of a generation; ``model`` as the API is to hear it, ``None`` where the path names it."""
+    return {**_values(request, known, model), **request.extra_body}
+
+
+def edit_parts(request: ImageRequest, known: frozenset[str], model: str | None = None) -> tuple[Part, ...]:
+    """The body of an edit. One picture is ``image``, several are ``image[]`` each, in their order."""
+    values = {**_values(request, known, model), **request.extra_body}
+    name = "image" if len(request.images) == 1 else "image[]"
+    files = [Part(name, image.data, image.filename, image.media_type) for image in request.images]
+    if request.mask is not None:
+        files.append(Part("mask", request.mask.data, request.mask.filename, request.mask.media_type))
+    return (*(part for field, value in values.items() for part in _text_parts(field, value)), *files)
+
+
+def _values(request: ImageRequest, known: frozenset[str], model: str | None) -> dict[str, Any]:
+    values = {
+        "prompt": request.prompt,
+        "n": request.n,
+        "size": str(request.size) if request.size else None,
+        "quality": _chosen(request.quality),
+        "background": _chosen(request.background),
+        "output_format": request.output_format,
+        "output_compression": request.output_compression,
+        # Said even where the caller did not mind: an address would cost a download, and dies within the hour.
+        "response_format": "url" if request.wants_url else "b64_json",
+        "style": request.style,
+        "user": request.user,
+    }
+    sent = {name: value for name, value in values.items() if name in known and value is not None}
+    return {**({"model": model} if model is not None else {}), **sent, **request.parameters}
+
+
+def _chosen(value: str | None) -> str | None:
+    return None if value == "auto" else value
+
+
+def _text_parts(name: str, value: Any) -> Iterator[Part]:
+    """A value of any shape as form fields: ``svg[model]`` within an object, ``name[]`` for each of a list."""
+    match value:
+        case None:
+            return
+        case str():
+            yield Part(name, value)
+        case Mapping():
+            for key, inner in value.items():
+                yield from _text_parts(f"{name}[{key}]", inner)
+        case list() | tuple():
+            for inner in value:
+                yield from _text_parts(f"{name}[]", inner)
+        case _:
+            yield Part(name, json.dumps(value))
+
+
+# --- what comes back ---------------------------------------------------------------------------------------------
+
+ValueT = TypeVar("ValueT")
+
+
+def _or_none(value: Any, read_value: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return read_value(value)
+    except ValidationError:
+        return None
+
+
+# What stands beside a picture must not cost it, whatever it looks like: the picture is paid for.
+Beside = Annotated[ValueT | None, WrapValidator(_or_none)]
+
+
+class _Tokens(Answer):
+    input_tokens: int
+    output_tokens: int
+    total_tokens: int | None = None
+    input_tokens_details: Beside[dict[str, int]] = None
+    output_tokens_details: Beside[dict[str, int]] = None
+
+
+class _Filter(Answer):
+    filtered: bool = False
+
+
+class _Item(Answer):
+    b64_json: str | None = None
+    url: str | None = None
+    revised_prompt: Beside[str] = None
+    content_filter_results: Beside[dict[str, Beside[_Filter]]] = None
+    prompt_filter_results: Beside[dict[str, Beside[_Filter]]] = None
+
+    @property
+    def filtered(self) -> Iterator[str]:
+        """The categories that a filter of Azure's has acted on."""
+        for results in (self.prompt_filter_results, self.content_filter_results):
+            yield from (name for name, result in (results or {}).items() if result is not None and result.filtered)
+
+
+class _Answered(Answer):
+    data: tuple[Beside[_Item], ...]
+    usage: Beside[_Tokens] = None
+    size: Beside[str] = None
+    quality: Beside[str] = None
+    background: Beside[str] = None
+    output_format: Beside[str] = None
+
+
+def exchange(send: Send, request: ImageRequest, *, states_limits: bool = False) -> Exchange:
+    """Send once, and read the answer; with ``states_limits`` its headers tell the account's limits a minute."""
+    reply = yield send
+    limits = seen_limits(reply.headers) if states_limits else ()
+    if not reply.ok:
+        raise ProviderError(replace(failure_of(reply), seen_limits=limits))
+    return replace((yield from generation(reply, request)), seen_limits=limits)
+
+
+def generation(reply: Reply, request: ImageRequest) -> Exchange:
+    """The pictures in a successful ``reply``, fetched where it names addresses and those were not asked for.
+
+    Raises ``ProviderError`` if not one of them can be had; those that can are paid for, and returned.
+    """
+    found = request_id(reply.headers)
+    images: list[Image] = []
+    failures: list[Failure] = []
+    try:
+        answer = read(reply, _Answered)
+        items = [item for item in answer.data if item is not None]
+        for item in items:
+            try:
+                images.extend((yield from _pictures(item, request, answer.output_format)))
+            except ProviderError as error:
+                failures.append(error.failure)
+        if not images:
+            raise ProviderError(failures[0] if failures else _empty(reply, items))
+    except ProviderError as error:
+        raise ProviderError(replace(error.failure, provider_request_id=found)) from None
+    return Generation(
+        images=tuple(images),
+        usage=_usage(answer.usage),
+        size=_size(answer.size),
+        quality=answer.quality,
+        background=answer.background,
+        output_format=answer.output_format,
+        provider_request_id=found,
+    )
+
+
+def _pictures(
+    item: _Item, request: ImageRequest, output_format: str | None
+) -> Generator[Send, Reply, tuple[Image, ...]]:
+    """The one picture of an item, or none where a filter kept it."""
+    revised = item.revised_prompt
+    inline = item.b64_json or (item.url if item.url and item.url.startswith("data:") else None)
+    if inline:
+        encoded = inline.partition(",")[2] if inline.startswith("data:") else inline
+        return (Image(encoded=encoded, media_type=_media_type(encoded, output_format), revised_prompt=revised),)
+    if not item.url:
+        return ()
+    if request.wants_url:
+        return (Image(url=item.url, revised_prompt=revised),)
+    data = yield from _download(item.url)
+    start = b64encode(data[:12]).decode("ascii")
+    return (Image(data=data, media_type=_media_type(start, output_format), revised_prompt=revised),)
+
+
+def _download(url: str) -> Generator[Send, Reply, bytes]:
+    try:
+        reply = yield Send(Purpose.DOWNLOAD, "GET", url)
+    except ProviderError as error:
+        raise ProviderError(replace(error.failure, charge=Charge.BILLED)) from None  # it has been drawn
+    if reply.ok and reply.body:
+        return reply.body
+    message = f"drawn, and the picture could not be fetched: HTTP {reply.status}"
+    raise ProviderError(Failure(FailureKind.UNUSABLE, message, charge=Charge.BILLED, status=reply.status))
+
+
+def _empty(reply: Reply, items: Sequence[_Item]) -> Failure:
+    if filtered := sorted({name for item in items for name in item.filtered}):
+        # The status says that it succeeded, and nothing that Microsoft publishes says whether it is billed then.
+        message = f"the picture was filtered: {', '.join(filtered)}"
+        return Failure(FailureKind.CONTENT_REJECTED, message, charge=Charge.UNKNOWN, status=reply.status)
+    return Failure(FailureKind.UNUSABLE, "the answer holds no picture", charge=Charge.BILLED, status=reply.status)
+
+
+_STARTS = {"iVBORw0KGgo": "png", "/9j/": "jpeg", "UklGR": "webp", "R0lGOD": "gif"}
+
+
+def _media_type(encoded: str, output_format: str | None) -> str | None:
+    """By the first bytes, which are sure, before the word of the answer."""
+    sniffed = next((name for start, name in _STARTS.items() if encoded.startswith(start)), output_format)
+    return {None: None, "svg": "image/svg+xml"}.get(sniffed, f"image/{sniffed}")
+
+
+def _usage(tokens: _Tokens | None) -> Usage | None:
+    if tokens is None:
+        return None
+    return Usage(
+        input_tokens=tokens.input_tokens,
+        output_tokens=tokens.output_tokens,
+        total_tokens=tokens.total_tokens
+        if tokens.total_tokens is not None
+        else tokens.input_tokens + tokens.output_tokens,
+        input_tokens_details=tokens.input_tokens_details or {},
+        output_tokens_details=tokens.output_tokens_details or {},
+    )
+
+
+def _size(text: str | None) -> Size | None:
+    found = re.fullmatch(r"(\d{1,6})x(\d{1,6})", text or "")
+    return Size(int(found[1]), int(found[2])) if found else None

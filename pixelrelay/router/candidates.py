@@ -1,0 +1,140 @@
+"""Deployments as the router holds them, in groups, and the requests they can serve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pixelrelay.config import ResolvedDeployment
+from pixelrelay.config.models import GroupConfig
+from pixelrelay.images import ImageRequest, Operation, Size
+from pixelrelay.providers.base import Exchange
+from pixelrelay.providers.capabilities import Capabilities, lacks
+from pixelrelay.quotas import Claim, Unit
+from pixelrelay.router.latency import Latency
+from pixelrelay.store.base import Offer
+
+TYPICAL_SIZE = Size(1024, 1024)
+"""What a picture is taken to be where the size is left to the provider."""
+TYPICAL_SECONDS = 10.0
+"""How long a slot is thought to be held before anything is known."""
+REMEMBERED = 64
+"""Claims kept ready for each deployment; callers choose sizes, so there is no end of different ones."""
+
+
+@dataclass(slots=True, eq=False)
+class Candidate:
+    """A deployment, and what this process has learned of it."""
+
+    deployment: ResolvedDeployment
+    latency: Latency = field(default_factory=Latency)
+    capacity: float = field(init=False)
+    """How many calls can be under way when its quotas are fully used; what "busy" is relative to."""
+    _claims: dict[tuple[int, int], tuple[Claim, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.capacity = _capacity(self.deployment)
+
+    @property
+    def name(self) -> str:
+        return self.deployment.name
+
+    @property
+    def model(self) -> tuple[str, str]:
+        """The provider and its model: two deployments with the same say the same to an invalid request."""
+        return self.deployment.provider.name, self.deployment.target.model
+
+    def exchange(self, request: ImageRequest) -> Exchange:
+        provider, target = self.deployment.provider, self.deployment.target
+        if request.operation is Operation.EDIT:
+            return provider.edit(request, target)
+        return provider.generate(request, target)
+
+    def offer(self, request: ImageRequest) -> Offer:
+        """What an attempt at ``request`` takes of this deployment's quotas."""
+        expected = self.latency.expected(request.size)
+        return Offer(
+            self.name,
+            self.claims(request),
+            expected=TYPICAL_SECONDS if expected is None else expected,
+            least=self.latency.least or 0.0,
+        )
+
+    def claims(self, request: ImageRequest) -> tuple[Claim, ...]:
+        key = request.n, pixels_of(request)
+        known = self._claims.get(key)
+        if known is None:
+            if len(self._claims) >= REMEMBERED:
+                self._claims.clear()
+            known = self._claims[key] = tuple(
+                Claim(quota, _amount(quota.unit, *key)) for quota in self.deployment.quotas
+            )
+        return known
+
+
+def pixels_of(request: ImageRequest) -> int:
+    """Of one picture: as asked, as the first input has it, or a typical one's."""
+    if request.size is not None:
+        return request.size.pixels
+    first = request.images[0].size if request.images else None
+    return (first or TYPICAL_SIZE).pixels
+
+
+def _amount(unit: Unit, images: int, pixels: int) -> int:
+    match unit:
+        case Unit.IMAGES:
+            return images
+        case Unit.MEGAPIXELS:
+            return images * pixels
+        case Unit.REQUESTS | Unit.CONCURRENT:
+            return 1
+
+
+def _capacity(deployment: ResolvedDeployment) -> float:
+    limits = {quota.unit: quota.limit for quota in deployment.quotas}
+    a_minute = [limits[unit] for unit in (Unit.REQUESTS, Unit.IMAGES) if unit in limits]
+    under_way = [limit * TYPICAL_SECONDS / 60.0 for limit in a_minute]
+    if Unit.CONCURRENT in limits:
+        under_way.append(float(limits[Unit.CONCURRENT]))
+    return min(under_way, default=TYPICAL_SECONDS * deployment.weight)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """A model group: its deployments, and how it is configured."""
+
+    name: str
+    config: GroupConfig
+    candidates: tuple[Candidate, ...]
+    _alike: tuple[tuple[Capabilities, tuple[Candidate, ...]], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        alike: dict[int, tuple[Capabilities, list[Candidate]]] = {}
+        for candidate in self.candidates:
+            can = candidate.deployment.capabilities
+            alike.setdefault(id(can), (can, []))[1].append(candidate)
+        object.__setattr__(self, "_alike", tuple((can, tuple(those)) for can, those in alike.values()))
+
+    def fit(
+        self, request: ImageRequest, images: int, tags: frozenset[str], region: str | None
+    ) -> tuple[Sequence[Candidate], Mapping[str, tuple[str, ...]]]:
+        """Who can serve ``request`` with ``images`` pictures in one call; and of the others, what each lacks.
+
+        Capabilities are compared once for all deployments that share them, so a group of a thousand costs as one.
+        """
+        reasons = [lacks(can, request, images) for can, _ in self._alike]
+        if not any(reasons) and not tags and region is None:
+            return self.candidates, {}
+        unfit = {c.name: why for why, (_, those) in zip(reasons, self._alike, strict=True) if why for c in those}
+        for candidate in self.candidates:
+            labels = _missing_labels(candidate.deployment, tags, region)
+            if labels:
+                unfit[candidate.name] = (*unfit.get(candidate.name, ()), *labels)
+        return [candidate for candidate in self.candidates if candidate.name not in unfit], unfit
+
+
+def _missing_labels(deployment: ResolvedDeployment, tags: frozenset[str], region: str | None) -> tuple[str, ...]:
+    missing = [f"has no tag {tag!r}" for tag in sorted(tags - deployment.tags)]
+    if region is not None and deployment.region != region:
+        missing.append(f"is in region {deployment.region!r}, not {region!r}")
+    return tuple(missing)

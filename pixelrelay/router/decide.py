@@ -1,0 +1,232 @@
+"""What comes next, from the whole story so far. The one place that chooses; pure, so that its promises can be tested.
+
+It ends. It plans nothing past the deadline. It buys again what may have been billed at most as often as policy says.
+Within a group it tries nobody twice while another is untried, save one that answered 429: that was no try.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Literal, TypeAlias
+
+from pixelrelay.outcomes import Charge, Failure, FailureKind
+from pixelrelay.router.candidates import Candidate
+from pixelrelay.router.plan import Leg, Plan
+from pixelrelay.router.reactions import REACTIONS, Again, Elsewhere
+
+BACKOFF, LONGEST_BACKOFF = 0.5, 8.0
+REBUYS = 1
+"""Further attempts after one that may have been billed, where policy is to buy again."""
+SOONER = 0.001
+"""Seconds by which a fallback has to be sooner to be preferred."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the caller and the configuration allow."""
+
+    deadline: float
+    """The moment by which all must be done."""
+    on_ambiguous: Literal["rebuy", "fail"] = "rebuy"
+    max_attempts: int = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """An attempt that failed."""
+
+    candidate: Candidate
+    leg: str
+    failure: Failure
+    at: float
+    """When it failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A leg was full: when it would have had room, and how many attempts had been made by then."""
+
+    leg: str
+    free_at: float | None
+    attempts: int
+    final: bool = False
+    """Whether it was asked to wait as long as the deadline allows, and could not be in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """All that has happened to one request."""
+
+    plan: Plan
+    policy: Policy
+    tried: tuple[Tried, ...] = ()
+    quotes: tuple[Quote, ...] = ()
+
+    def failed(self, candidate: Candidate, leg: str, failure: Failure, at: float) -> Story:
+        return replace(self, tried=(*self.tried, Tried(candidate, leg, failure, at)), quotes=())
+
+    def full(self, leg: str, free_at: float | None, *, final: bool) -> Story:
+        others = tuple(quote for quote in self.quotes if quote.leg != leg)
+        return replace(self, quotes=(*others, Quote(leg, free_at, len(self.tried), final)))
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Reserve a place for one attempt with one of these."""
+
+    leg: Leg
+    candidates: Sequence[Candidate]
+    patience: float
+    """Seconds to wait for it at most."""
+    final: bool
+    """Whether there is nowhere else to go: wait as long as may be, and probe even what is ill."""
+    not_before: float
+    """A moment: what failed just now is left alone until then."""
+    again: bool
+    """Whether it follows a failure, and so counts against the retry budget."""
+
+
+class Ending(Enum):
+    """Why a request is given up."""
+
+    CONTENT_REJECTED = "content_rejected"
+    REFUSED = "refused"
+    AMBIGUOUS = "ambiguous"
+    EXHAUSTED = "exhausted"
+    FULL = "full"
+    DEADLINE = "deadline"
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    ending: Ending
+    retry_after: float | None = None
+    """Seconds, where ``FULL``; ``None`` if there will never be room."""
+
+
+Step: TypeAlias = Ask | GiveUp
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """A leg and those of it that may be asked next."""
+
+    leg: Leg
+    candidates: Sequence[Candidate] = field(default=())
+    not_before: float = float("-inf")
+
+
+def decide(story: Story, now: float, backoff: float = 1.0) -> Step:
+    """The next step. ``backoff`` from 0 to 1 scales how long one is left alone that failed just now."""
+    if story.tried and (over := _over(story)):
+        return GiveUp(over)
+    if now >= story.policy.deadline:
+        return GiveUp(Ending.DEADLINE)
+    options = _options(story, backoff)
+    in_time = [option for option in options if option.not_before < story.policy.deadline]
+    if not in_time:
+        return GiveUp(Ending.EXHAUSTED)
+    return _ask(story, in_time, now)
+
+
+def _over(story: Story) -> Ending | None:
+    """Why the last failure ends the request, if it does."""
+    last = story.tried[-1].failure
+    if last.kind is FailureKind.CONTENT_REJECTED:
+        return None if _legs(story) else Ending.CONTENT_REJECTED
+    paid = sum(1 for tried in story.tried if tried.failure.charge is not Charge.NONE)
+    if paid > (REBUYS if story.policy.on_ambiguous == "rebuy" else 0):
+        return Ending.AMBIGUOUS
+    if last.kind is FailureKind.INVALID and not _others(story):
+        return Ending.REFUSED
+    return Ending.EXHAUSTED if len(story.tried) >= story.policy.max_attempts else None
+
+
+def _others(story: Story) -> Sequence[Candidate]:
+    """After an invalid request: who in the group has a model that may see it otherwise."""
+    last = story.tried[-1]
+    refused = {tried.candidate.model for tried in story.tried if tried.failure.kind is FailureKind.INVALID}
+    names = {tried.candidate.name for tried in story.tried}
+    legs = (leg for leg in (*story.plan.legs, *story.plan.moderated) if leg.name == last.leg)
+    return [c for leg in legs for c in leg.candidates if c.model not in refused and c.name not in names]
+
+
+def _legs(story: Story) -> Sequence[Leg]:
+    """Where the request may still turn: after moderation, only where that is allowed."""
+    rejected = [t for t in story.tried if REACTIONS[t.failure.kind].elsewhere is Elsewhere.MODERATED]
+    if not rejected:
+        return story.plan.legs
+    refused_by = {tried.leg for tried in rejected}
+    return [leg for leg in story.plan.moderated if leg.name not in refused_by]
+
+
+def _options(story: Story, backoff: float) -> list[_Option]:
+    """The legs in order, each with whom to ask next: the untried, then one who may be tried once more."""
+    if story.tried and story.tried[-1].failure.kind is FailureKind.INVALID:
+        last = story.tried[-1].leg
+        leg = next(leg for leg in (*story.plan.legs, *story.plan.moderated) if leg.name == last)
+        return [_Option(leg, _others(story))]
+    legs = _legs(story)
+    spent = {t.candidate.name for t in story.tried if REACTIONS[t.failure.kind].again is not Again.WHEN_COOL}
+    options = []
+    for leg in legs:
+        fresh = [c for c in leg.candidates if c.name not in spent] if spent else leg.candidates
+        if fresh:
+            options.append(_Option(leg, fresh))
+        elif again := _again(story, leg, Again.ONCE, backoff):
+            return [again]  # this group is not left before its last chance
+    if options:
+        return options
+    return [option for leg in legs if (option := _again(story, leg, Again.LAST, backoff))]
+
+
+def _again(story: Story, leg: Leg, kind: Again, backoff: float) -> _Option | None:
+    """Those of ``leg`` that failed once, in a way that allows another try of this kind."""
+    names = [tried.candidate.name for tried in story.tried]
+    once = [
+        tried
+        for tried in story.tried
+        if names.count(tried.candidate.name) == 1
+        and REACTIONS[tried.failure.kind].again is kind
+        and any(candidate is tried.candidate for candidate in leg.candidates)
+    ]
+    if not once:
+        return None
+    pause = min(LONGEST_BACKOFF, BACKOFF * 2.0 ** (len(story.tried) - 1)) * backoff
+    return _Option(leg, [tried.candidate for tried in once], min(tried.at for tried in once) + pause)
+
+
+def _ask(story: Story, options: Sequence[_Option], now: float) -> Step:
+    """Ask each leg in turn whether it has room soon; when all are full, wait for the soonest."""
+    remaining = story.policy.deadline - now
+    quotes = {quote.leg: quote for quote in story.quotes}
+    known = [quote.free_at for quote in story.quotes if quote.free_at is not None]
+    for option in options:
+        if option.leg.name not in quotes:
+            alone = len(options) == 1
+            patience = remaining if alone else min(remaining, option.leg.group.config.patience)
+            if known:
+                patience = min(patience, max(0.0, min(known) - now - SOONER))
+            return _asking(story, option, patience, final=alone)
+    open_to_us = [o for o in options if not quotes[o.leg.name].final and quotes[o.leg.name].free_at is not None]
+    if not open_to_us:
+        return _full(story, known, now)
+    soonest = min(open_to_us, key=lambda option: quotes[option.leg.name].free_at or now)
+    return _asking(story, soonest, remaining, final=True)
+
+
+def _asking(story: Story, option: _Option, patience: float, *, final: bool) -> Ask:
+    again = bool(story.tried) and REACTIONS[story.tried[-1].failure.kind].budgeted
+    return Ask(option.leg, option.candidates, patience, final, option.not_before, again)
+
+
+def _full(story: Story, known: Sequence[float], now: float) -> GiveUp:
+    soonest = min(known, default=None)
+    if soonest is not None and soonest <= now + SOONER:
+        # There is room, and too little time is left to make use of it.
+        return GiveUp(Ending.DEADLINE)
+    if story.tried and soonest is None:
+        return GiveUp(Ending.EXHAUSTED)
+    return GiveUp(Ending.FULL, None if soonest is None else soonest - now)

@@ -1,0 +1,284 @@
+"""One story from plan to settlement: the shell around ``decide``, where things are reserved, sent and awaited."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from random import Random
+
+import anyio
+
+from pixelrelay import _clock
+from pixelrelay._transport.progress import Progress
+from pixelrelay._transport.transport import Transport
+from pixelrelay.cost.prices import actual, estimate
+from pixelrelay.errors import ProviderError
+from pixelrelay.events import (
+    AttemptAdvanced,
+    AttemptFinished,
+    AttemptStarted,
+    Event,
+    FellBack,
+    WaitFinished,
+    WaitStarted,
+)
+from pixelrelay.images import Generation, ImageRequest
+from pixelrelay.outcomes import Attempt, Charge, Failure, FailureKind, Phase
+from pixelrelay.quotas import Unit
+from pixelrelay.router.candidates import Candidate
+from pixelrelay.router.decide import Ask, Ending, GiveUp, Policy, Story, decide
+from pixelrelay.router.ending import error_of
+from pixelrelay.router.plan import Plan
+from pixelrelay.router.reactions import report_of
+from pixelrelay.router.retry_budget import RetryBudget
+from pixelrelay.router.strategies import STRATEGIES, StrategyName
+from pixelrelay.store.base import Full, Report, Reservation, Store, Ticket, Verdict
+
+SETTLE_GRACE = 2.0
+"""Seconds that settling may take when the caller is gone."""
+
+
+@dataclass(slots=True)
+class Delivered:
+    """What one story brought: the pictures of one call, and how it went."""
+
+    generation: Generation
+    candidate: Candidate
+
+
+@dataclass(slots=True)
+class Journal:
+    """What a request has lived through, over all its stories; it outlives whatever ends it."""
+
+    request_id: str
+    began: float
+    attempts: list[Attempt] = field(default_factory=list)
+    fallbacks: list[str] = field(default_factory=list)
+    waited: float = 0.0
+    degraded: bool = False
+
+
+@dataclass(slots=True)
+class Call:
+    """How one request is to be served, beside what is asked for."""
+
+    model: str
+    policy: Policy
+    strategy: StrategyName | None = None
+    priority: int = 0
+
+
+class Engine:
+    """Carries requests through reserve, call and settle. Everything that it shares is handed in."""
+
+    def __init__(
+        self, store: Store, transport: Transport, budget: RetryBudget, tell: Callable[[Event], None], rng: Random
+    ) -> None:
+        self._store = store
+        self._transport = transport
+        self.budget = budget
+        self._tell = tell
+        self._rng = rng
+
+    async def serve(self, request: ImageRequest, plan: Plan, call: Call, journal: Journal) -> Delivered:
+        """The pictures of one call to whoever of the plan could serve it. Raises what ``error_of`` makes of the end."""
+        story, first, paid_for, waited = Story(plan, call.policy), len(journal.attempts), 0, 0.0
+        while True:
+            step = decide(story, _clock.now(), self._rng.random())
+            if isinstance(step, Ask) and step.again and paid_for < len(story.tried):
+                step = step if self._spend() else GiveUp(Ending.EXHAUSTED)
+                paid_for = len(story.tried)
+            if isinstance(step, GiveUp):
+                raise error_of(step, call.model, tuple(journal.attempts[first:]))
+            await _clock.sleep_until(step.not_before)
+            began = _clock.now()
+            taken = await self._reserve(request, step, call, journal)
+            waited += _clock.now() - began
+            if isinstance(taken, Full):
+                free_at = None if taken.seconds is None else _clock.now() + taken.seconds
+                story = story.full(step.leg.name, free_at, final=step.final)
+                continue
+            self._note_fallback(step, story, journal)
+            attempt = _Attempt(request, *taken, step, call, journal, waited)
+            outcome = await self._attempt(attempt)
+            if isinstance(outcome, Generation):
+                return Delivered(outcome, attempt.candidate)
+            story, waited = story.failed(attempt.candidate, step.leg.name, outcome, _clock.now()), 0.0
+
+    def _spend(self) -> bool:
+        """Whether the retry budget allows a further attempt."""
+        left = self.budget.spent(_clock.now())
+        self.budget = left or self.budget
+        return left is not None
+
+    def _note_fallback(self, step: Ask, story: Story, journal: Journal) -> None:
+        before = story.tried[-1].leg if story.tried else story.plan.group
+        if step.leg.name != before and step.leg.name not in journal.fallbacks:
+            journal.fallbacks.append(step.leg.name)
+            reason = story.tried[-1].failure.kind.value if story.tried else "full"
+            self._tell(FellBack(journal.request_id, before, step.leg.name, reason))
+
+    # --- reserve -----------------------------------------------------------------------------------------------
+
+    async def _reserve(
+        self, request: ImageRequest, step: Ask, call: Call, journal: Journal
+    ) -> tuple[Candidate, Reservation] | Full:
+        strategy = STRATEGIES[call.strategy or step.leg.group.config.strategy]
+        order = list(strategy(step.candidates, request, self._store, self._rng))
+        held = await self._store.reserve(
+            [candidate.offer(request) for candidate in order],
+            patience=step.patience,
+            within=call.policy.deadline - _clock.now(),
+            priority=call.priority,
+            panic=step.final,
+        )
+        if isinstance(held, Ticket):
+            held = await self._wait(held, step.leg.name, journal)
+        return held if isinstance(held, Full) else (order[held.index], held)
+
+    async def _wait(self, ticket: Ticket, group: str, journal: Journal) -> Reservation | Full:
+        began = _clock.now()
+        self._tell(WaitStarted(journal.request_id, group, ticket.seconds))
+        held: Reservation | Full | None = None
+        try:
+            held = await self._store.wait(ticket)
+            return held
+        finally:
+            waited = _clock.now() - began
+            journal.waited += waited
+            self._tell(WaitFinished(journal.request_id, group, waited, isinstance(held, Reservation)))
+
+    # --- call and settle ---------------------------------------------------------------------------------------
+
+    async def _attempt(self, attempt: _Attempt) -> Generation | Failure:
+        """Drive one exchange, and settle it however it ends."""
+        journal, candidate = attempt.journal, attempt.candidate
+        journal.degraded |= attempt.held.degraded
+        self._tell(
+            AttemptStarted(
+                journal.request_id,
+                attempt.step.leg.name,
+                candidate.name,
+                candidate.deployment.provider.name,
+                number=len(journal.attempts) + 1,
+                probe=attempt.held.probe,
+            )
+        )
+        outcome: Generation | Failure | None = None
+        try:
+            outcome = await self._drive(attempt)
+            return outcome
+        finally:
+            # Shielded, because a caller that gave up must still settle: until then the whole fleet would see the
+            # deployment fuller than it is.
+            with anyio.move_on_after(SETTLE_GRACE, shield=True):
+                await self._store.settle(attempt.held, attempt.report(outcome))
+            self._finish(attempt, outcome)
+
+    async def _drive(self, attempt: _Attempt) -> Generation | Failure:
+        candidate, request = attempt.candidate, attempt.request
+        attempt.progress.listener = lambda progress: self._tell(
+            AttemptAdvanced(attempt.journal.request_id, candidate.name, progress.phase, progress.job)
+        )
+        try:
+            return await self._transport.drive(
+                candidate.exchange(request),
+                candidate.deployment.target,
+                timeouts=candidate.deployment.timeouts,
+                deadline=attempt.call.policy.deadline,
+                progress=attempt.progress,
+                expected=candidate.latency.expected(request.size),
+                headers=request.extra_headers,
+            )
+        except ProviderError as error:
+            return error.failure
+
+    def _finish(self, attempt: _Attempt, outcome: Generation | Failure | None) -> None:
+        told = attempt.told(outcome)
+        attempt.journal.attempts.append(told)
+        if isinstance(outcome, Generation):
+            attempt.candidate.latency.completed(told.duration, attempt.request.size, len(outcome.images))
+        self._tell(
+            AttemptFinished(
+                attempt.journal.request_id,
+                told,
+                attempt.request.operation,
+                attempt.request.size,
+                abandoned=outcome is None,
+            )
+        )
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One attempt under way: what it is for, what it holds, and how far it has come."""
+
+    request: ImageRequest
+    candidate: Candidate
+    held: Reservation
+    step: Ask
+    call: Call
+    journal: Journal
+    waited: float
+    progress: Progress = field(default_factory=Progress)
+    started: float = field(default_factory=_clock.now)
+
+    def report(self, outcome: Generation | Failure | None) -> Report:
+        """What the store is told; ``None`` is a caller who left in the middle."""
+        claims = self.held.offer.claims
+        match outcome:
+            case Generation():
+                used = {Unit.IMAGES: len(outcome.images)}
+                size = outcome.size or self.request.size
+                if size is not None:
+                    used[Unit.MEGAPIXELS] = len(outcome.images) * size.pixels
+                return Report(Verdict.WELL, used=used, seen_limits=outcome.seen_limits)
+            case Failure():
+                return report_of(outcome, claims)
+            case None:
+                unsent = self.progress.phase is Phase.NOT_SENT
+                return Report(Verdict.SILENT, used={c.quota.unit: 0 for c in claims} if unsent else None)
+
+    def told(self, outcome: Generation | Failure | None) -> Attempt:
+        """The attempt as callers and observers see it."""
+        failure = outcome if isinstance(outcome, Failure) else None if outcome is not None else self._abandoned()
+        cost, at_risk = self._money(outcome, failure)
+        return Attempt(
+            deployment=self.candidate.name,
+            provider=self.candidate.deployment.provider.name,
+            group=self.step.leg.name,
+            started=self.started - self.journal.began,
+            duration=_clock.now() - self.started,
+            waited=self.waited,
+            failure=failure,
+            images=len(outcome.images) if isinstance(outcome, Generation) else 0,
+            cost=cost,
+            at_risk=at_risk,
+        )
+
+    def _abandoned(self) -> Failure:
+        unsent = self.progress.phase is Phase.NOT_SENT
+        return Failure(
+            FailureKind.TIMEOUT,
+            f"the caller left when the attempt was {self.progress.phase.value.replace('_', ' ')}",
+            charge=Charge.NONE if unsent else Charge.UNKNOWN,
+            provider_request_id=self.progress.provider_request_id,
+            job=self.progress.job,
+        )
+
+    def _money(
+        self, outcome: Generation | Failure | None, failure: Failure | None
+    ) -> tuple[Decimal | None, Decimal | None]:
+        """What the attempt cost, and what it may have cost besides."""
+        price = self.candidate.deployment.price
+        if isinstance(outcome, Generation):
+            return actual(price, outcome, self.request.size), Decimal(0)
+        expected = estimate(price, self.request.size, self.request.n)
+        match failure.charge if failure else Charge.NONE:
+            case Charge.NONE:
+                return Decimal(0), Decimal(0)
+            case Charge.BILLED:
+                return expected, Decimal(0)
+            case Charge.UNKNOWN:
+                return Decimal(0), expected

@@ -1,0 +1,78 @@
+"""From what was drawn to what the caller gets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from pixelrelay import _clock
+from pixelrelay.images import Image, ImageRequest, Images
+from pixelrelay.outcomes import Attempt, Route, Usage
+from pixelrelay.router.drawing import Drawn
+from pixelrelay.router.engine import Journal
+
+
+def result_of(request: ImageRequest, model: str, drawn: Drawn, images: tuple[Image, ...], journal: Journal) -> Images:
+    """What the caller gets: the pictures, and the story of how they came to be."""
+    first = drawn.parts[0].generation
+    return Images(
+        created=int(_clock.wall()),
+        data=tuple(_as_asked(image, request) for image in images),
+        route=_route(model, drawn, journal),
+        usage=_usage(drawn),
+        background=first.background,
+        output_format=first.output_format,
+        quality=first.quality,
+        size=str(first.size) if first.size else None,
+    )
+
+
+def _as_asked(image: Image, request: ImageRequest) -> Image:
+    """An address where one was asked for: a picture that came as bytes becomes a ``data:`` URL."""
+    if not request.wants_url or image.url is not None:
+        return image
+    return image.with_url(f"data:{image.media_type or 'image/png'};base64,{image.b64_json}")
+
+
+def _route(model: str, drawn: Drawn, journal: Journal) -> Route:
+    attempts = tuple(sorted(journal.attempts, key=lambda attempt: attempt.started))
+    lead = drawn.parts[0].candidate
+    return Route(
+        request_id=journal.request_id,
+        group=model,
+        deployment=lead.name,
+        provider=lead.deployment.provider.name,
+        attempts=attempts,
+        waited=journal.waited,
+        duration=_clock.now() - journal.began,
+        cost=_sum(attempt.cost for attempt in attempts if attempt.succeeded),
+        at_risk=_sum(_lost(attempt) for attempt in attempts if not attempt.succeeded),
+        fallbacks=tuple(journal.fallbacks),
+        degraded=journal.degraded,
+    )
+
+
+def _lost(attempt: Attempt) -> Decimal | None:
+    """What a failed attempt cost, or may have."""
+    if attempt.cost is None or attempt.at_risk is None:
+        return None
+    return attempt.cost + attempt.at_risk
+
+
+def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
+    total = Decimal(0)
+    for amount in amounts:
+        if amount is None:
+            return None
+        total += amount
+    return total
+
+
+def _usage(drawn: Drawn) -> Usage | None:
+    usages = [part.generation.usage for part in drawn.parts]
+    if any(usage is None for usage in usages):
+        return None
+    total = usages[0]
+    for usage in usages[1:]:
+        total = total + usage if total is not None and usage is not None else None
+    return total

@@ -1,0 +1,380 @@
+"""The router: what callers hold."""
+
+from __future__ import annotations
+
+import logging
+import os
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+from types import TracebackType
+from typing import Any
+
+from pixelrelay import _clock
+from pixelrelay._transport.transport import Transport
+from pixelrelay.config import RelayConfig, load, resolve
+from pixelrelay.errors import InvalidRequestError, Problem
+from pixelrelay.events import DeploymentChanged, Event, Observer, RequestFinished, RequestPlanned, RequestStarted
+from pixelrelay.images import NOTHING, ImageRequest, Images, InputImage, Operation
+from pixelrelay.router.candidates import Candidate, Group
+from pixelrelay.router.decide import Policy
+from pixelrelay.router.drawing import complete, draw
+from pixelrelay.router.engine import Call, Delivered, Engine, Journal
+from pixelrelay.router.inputs import ImageInput, make_request, read_image
+from pixelrelay.router.plan import Fleet, Plan, plan
+from pixelrelay.router.results import result_of
+from pixelrelay.router.retry_budget import RetryBudget
+from pixelrelay.router.strategies import STRATEGIES, StrategyName
+from pixelrelay.store.base import Change, DeploymentState, Store
+from pixelrelay.store.health import HealthPolicy
+from pixelrelay.store.memory import MemoryStore
+
+log = logging.getLogger("pixelrelay")
+
+
+@dataclass(frozen=True, slots=True)
+class _Wishes:
+    """What a call says about how it is to be served."""
+
+    timeout: float | None
+    tags: Sequence[str]
+    region: str | None
+    strategy: StrategyName | None
+    priority: int
+    fallbacks: Sequence[str] | None
+    disable_fallbacks: bool
+
+    @property
+    def chain(self) -> Sequence[str] | None:
+        return () if self.disable_fallbacks else self.fallbacks
+
+
+class Router:
+    """Routes image requests over the deployments of a configuration. For asyncio and Trio.
+
+    One router serves any number of requests at a time, within one event loop. ``SyncRouter`` is the same for code
+    that does not await. Use it as an async context manager, or ``aclose`` it, so that connections are closed.
+    """
+
+    def __init__(
+        self,
+        config: RelayConfig | Mapping[str, Any],
+        *,
+        store: Store | None = None,
+        transport: Transport | None = None,
+        observers: Sequence[Observer] = (),
+        rng: Random | None = None,
+    ) -> None:
+        """``config`` is checked whole (``ConfigError``). ``store`` is this process's memory by default."""
+        self._config = config if isinstance(config, RelayConfig) else load(config)
+        self._rng = rng or Random()
+        self._fleet = _fleet(self._config, {})
+        self._store = store or MemoryStore(health=HealthPolicy(**self._config.health.model_dump()), rng=self._rng)
+        self._transport = transport or Transport(max_reply_bytes=self._config.max_reply_bytes, rng=self._rng)
+        self._observers = list(observers)
+        self._engine = Engine(self._store, self._transport, _budget(self._config), self._tell, self._rng)
+        self._store.listen(self._changed)
+
+    @classmethod
+    def from_config(
+        cls,
+        source: str | os.PathLike[str] | Mapping[str, Any],
+        *,
+        store: Store | None = None,
+        transport: Transport | None = None,
+        observers: Sequence[Observer] = (),
+        rng: Random | None = None,
+    ) -> Router:
+        """From a YAML or TOML file, or data of the same shape. ``ConfigError`` lists all that is wrong with it."""
+        return cls(load(source), store=store, transport=transport, observers=observers, rng=rng)
+
+    async def generate(
+        self,
+        model: str,
+        prompt: str,
+        *,
+        n: int = 1,
+        size: str | Sequence[int] | None = None,
+        quality: str | None = None,
+        background: str | None = None,
+        output_format: str | None = None,
+        output_compression: int | None = None,
+        response_format: str | None = None,
+        style: str | None = None,
+        seed: int | None = None,
+        user: str | None = None,
+        timeout: float | None = None,
+        tags: Sequence[str] = (),
+        region: str | None = None,
+        strategy: StrategyName | None = None,
+        priority: int = 0,
+        fallbacks: Sequence[str] | None = None,
+        disable_fallbacks: bool = False,
+        extra_headers: Mapping[str, str] = NOTHING,
+        extra_body: Mapping[str, Any] = NOTHING,
+        **parameters: Any,
+    ) -> Images:
+        """Draw ``n`` pictures of ``prompt`` with the model group, or the deployment, named ``model``.
+
+        What is left out is left to the provider. ``timeout`` is the whole request's, in seconds; ``tags`` and
+        ``region`` narrow the choice to deployments that carry them; a higher ``priority`` waits less.
+        ``parameters`` are those of a provider's own (``guidance``, ``steps`` …): deployments that do not know them
+        are left out. ``extra_body`` is passed on unchecked.
+
+        Raises a ``RequestRefusedError`` if the request has to be changed, or a ``NotServedError`` if it may be
+        served later; its ``retry_after`` says when.
+        """
+        given = _given(locals())
+        return await self._serve(Operation.GENERATE, model, prompt, given, _wishes(locals()))
+
+    async def edit(
+        self,
+        model: str,
+        image: ImageInput | Sequence[ImageInput],
+        prompt: str,
+        *,
+        mask: ImageInput | None = None,
+        n: int = 1,
+        size: str | Sequence[int] | None = None,
+        quality: str | None = None,
+        background: str | None = None,
+        output_format: str | None = None,
+        output_compression: int | None = None,
+        response_format: str | None = None,
+        style: str | None = None,
+        seed: int | None = None,
+        user: str | None = None,
+        timeout: float | None = None,
+        tags: Sequence[str] = (),
+        region: str | None = None,
+        strategy: StrategyName | None = None,
+        priority: int = 0,
+        fallbacks: Sequence[str] | None = None,
+        disable_fallbacks: bool = False,
+        extra_headers: Mapping[str, str] = NOTHING,
+        extra_body: Mapping[str, Any] = NOTHING,
+        **parameters: Any,
+    ) -> Images:
+        """Draw ``n`` pictures from one or several images and a prompt; as ``generate`` in all else.
+
+        An image is a path, bytes, a file opened for reading bytes, a ``data:`` URL or, where the configuration
+        allows it (``fetch_images``), an ``https://`` URL. ``mask`` is a PNG of the first image's size; where it is
+        fully transparent, the picture is drawn anew.
+        """
+        given = _given(locals())
+        wishes = _wishes(locals())
+        given["images"] = await self._read_all(image)
+        if mask is not None:
+            given["mask"] = await self._read(mask, "mask")
+        return await self._serve(Operation.EDIT, model, prompt, given, wishes)
+
+    def plan(
+        self,
+        model: str,
+        request: ImageRequest,
+        *,
+        tags: Sequence[str] = (),
+        region: str | None = None,
+        fallbacks: Sequence[str] | None = None,
+    ) -> Plan:
+        """Who would serve ``request``, leg by leg, and what the others lack. Sends and reserves nothing."""
+        return plan(
+            self._fleet, request, model, images=request.n, fallbacks=fallbacks, tags=frozenset(tags), region=region
+        )
+
+    def order(self, candidates: Sequence[Candidate], request: ImageRequest, strategy: StrategyName) -> list[Candidate]:
+        """The candidates as ``strategy`` would put them now."""
+        return list(STRATEGIES[strategy](candidates, request, self._store, self._rng))
+
+    def state(self, deployment: str) -> DeploymentState:
+        """Quotas used, requests in flight, health and cooldown of one deployment, as known here."""
+        return self._store.state(deployment)
+
+    @property
+    def config(self) -> RelayConfig:
+        """The configuration that new requests are served by."""
+        return self._config
+
+    @property
+    def groups(self) -> Mapping[str, Group]:
+        """The model groups, by name."""
+        return self._fleet.groups
+
+    def observe(self, observer: Observer) -> None:
+        """Tell ``observer`` of every event from now on."""
+        self._observers.append(observer)
+
+    def reload(self, source: RelayConfig | str | os.PathLike[str] | Mapping[str, Any]) -> None:
+        """Serve new requests by another configuration; those under way end by the one they began with.
+
+        What has been counted, the health and the latency of deployments that keep their names are kept. A
+        configuration that cannot be used raises ``ConfigError`` and changes nothing.
+        """
+        config = source if isinstance(source, RelayConfig) else load(source)
+        self._fleet = _fleet(config, {candidate.name: candidate for candidate in self._fleet.candidates()})
+        self._config = config
+
+    async def aclose(self) -> None:
+        """Close all connections. Requests under way should have ended."""
+        await self._transport.aclose()
+        await self._store.aclose()
+
+    async def __aenter__(self) -> Router:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    # --- one request -------------------------------------------------------------------------------------------
+
+    async def _serve(
+        self, operation: Operation, model: str, prompt: str, given: Mapping[str, Any], wishes: _Wishes
+    ) -> Images:
+        request = make_request(operation, prompt, given)
+        journal = Journal(request_id=f"pr_{uuid.uuid4().hex}", began=_clock.now())
+        self._tell(RequestStarted(journal.request_id, model, operation, request.n, request.size, tuple(wishes.tags)))
+        result: Images | None = None
+        error: BaseException | None = None
+        try:
+            result = await self._drawn(request, model, wishes, journal)
+            return result
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            duration = _clock.now() - journal.began
+            self._tell(RequestFinished(journal.request_id, model, operation, duration, result, error))
+
+    async def _drawn(self, request: ImageRequest, model: str, wishes: _Wishes, journal: Journal) -> Images:
+        config, group = self._config, self._fleet.group(model)
+        seconds = next(s for s in (wishes.timeout, group.config.deadline, config.deadline) if s is not None)
+        policy = Policy(
+            deadline=journal.began + seconds,
+            on_ambiguous=group.config.on_ambiguous or config.on_ambiguous,
+            max_attempts=config.max_attempts,
+        )
+        call = Call(model, policy, wishes.strategy, wishes.priority)
+        self._engine.budget = self._engine.budget.requested()
+
+        async def serve(part: ImageRequest, its_plan: Plan) -> Delivered:
+            return await self._engine.serve(part, its_plan, call, journal)
+
+        drawn = await draw(request, partial(self._plan, self._fleet, request, model, wishes, journal), serve)
+        images = complete(drawn, model, tuple(journal.attempts))
+        return result_of(request, model, drawn, images, journal)
+
+    def _plan(
+        self,
+        fleet: Fleet,
+        request: ImageRequest,
+        model: str,
+        wishes: _Wishes,
+        journal: Journal,
+        images: int,
+        without: frozenset[str],
+    ) -> Plan:
+        made = plan(
+            fleet,
+            request,
+            model,
+            images=images,
+            fallbacks=wishes.chain,
+            tags=frozenset(wishes.tags),
+            region=wishes.region,
+            without=without,
+        )
+        if self._observers:
+            legs = tuple((leg.name, tuple(candidate.name for candidate in leg.candidates)) for leg in made.legs)
+            self._tell(RequestPlanned(journal.request_id, made.group, legs, made.unfit))
+        return made
+
+    async def _read_all(self, given: ImageInput | Sequence[ImageInput]) -> tuple[InputImage, ...]:
+        several = isinstance(given, Sequence) and not isinstance(given, str | bytes | bytearray | memoryview)
+        images: Sequence[Any] = given if several else [given]  # type: ignore[assignment]  # narrowed by several
+        if not images:
+            raise InvalidRequestError([Problem("image", "is missing: an edit needs at least one")])
+        return tuple([await self._read(one, f"image[{at}]") for at, one in enumerate(images)])
+
+    async def _read(self, given: ImageInput, where: str) -> InputImage:
+        limit = self._config.max_input_bytes
+        fetch = partial(self._transport.fetch, max_bytes=limit) if self._config.fetch_images else None
+        return await read_image(given, where, fetch, limit)
+
+    # --- telling -----------------------------------------------------------------------------------------------
+
+    def _changed(self, change: Change) -> None:
+        probation = change.probation.value if change.probation else None
+        self._tell(
+            DeploymentChanged(change.deployment, probation, change.cooling, change.quota, change.limit, change.learned)
+        )
+
+    def _tell(self, event: Event) -> None:
+        for observer in self._observers:
+            try:
+                observer(event)
+            except Exception:
+                log.exception("an observer failed at %s; the request goes on", type(event).__name__)
+
+
+_REQUEST = (
+    "n",
+    "size",
+    "quality",
+    "background",
+    "output_format",
+    "output_compression",
+    "response_format",
+    "style",
+    "seed",
+    "user",
+    "parameters",
+    "extra_headers",
+    "extra_body",
+)
+_WISHES = ("timeout", "tags", "region", "strategy", "priority", "fallbacks", "disable_fallbacks")
+
+
+def _given(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """What the arguments say about the picture; an unset provider parameter is as one left out."""
+    given = {name: arguments[name] for name in _REQUEST}
+    given["parameters"] = {name: value for name, value in given["parameters"].items() if value is not None}
+    return given
+
+
+def _wishes(arguments: Mapping[str, Any]) -> _Wishes:
+    """What they say about how it is to be served. Raises ``InvalidRequestError`` with all that is wrong."""
+    wishes = _Wishes(**{name: arguments[name] for name in _WISHES})
+    problems = []
+    if wishes.timeout is not None and not wishes.timeout > 0:
+        problems.append(Problem("timeout", f"{wishes.timeout!r} is not a positive number of seconds"))
+    if wishes.strategy is not None and wishes.strategy not in STRATEGIES:
+        problems.append(Problem("strategy", f"{wishes.strategy!r} is none of {', '.join(STRATEGIES)}"))
+    texts = [name for name in ("tags", "fallbacks") if isinstance(arguments[name], str)]
+    problems += [Problem(name, f"is a text; give a list: {name}=[{arguments[name]!r}]") for name in texts]
+    if problems:
+        raise InvalidRequestError(problems)
+    return wishes
+
+
+def _fleet(config: RelayConfig, before: Mapping[str, Candidate]) -> Fleet:
+    """The groups of ``config``, with what was learned of deployments that were there before."""
+
+    def candidate(resolved: Any) -> Candidate:
+        known = before.get(resolved.name)
+        return Candidate(resolved, known.latency) if known else Candidate(resolved)
+
+    deployments = resolve(config)
+    return Fleet(
+        {
+            name: Group(name, written, tuple(candidate(resolved) for resolved in deployments[name]))
+            for name, written in config.models.items()
+        }
+    )
+
+
+def _budget(config: RelayConfig) -> RetryBudget:
+    return RetryBudget(share=config.retry_budget.share, floor=config.retry_budget.floor)

@@ -1,0 +1,163 @@
+"""The router for code that does not await: the same engine, on an event loop in a thread of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from random import Random
+from types import TracebackType
+from typing import Any, TypeVar
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from pixelrelay._transport.transport import Transport
+from pixelrelay.config import RelayConfig, load
+from pixelrelay.events import Observer
+from pixelrelay.images import NOTHING, Images
+from pixelrelay.router.inputs import ImageInput
+from pixelrelay.router.router import Router
+from pixelrelay.router.strategies import StrategyName
+from pixelrelay.store.base import DeploymentState, Store
+
+T = TypeVar("T")
+
+
+class SyncRouter:
+    """As ``Router``, blocking. May be used by any number of threads at a time.
+
+    Close it, or use it as a context manager, so that its thread ends. An interrupted call is cancelled and settled.
+    """
+
+    def __init__(
+        self,
+        config: RelayConfig | Mapping[str, Any],
+        *,
+        store: Store | None = None,
+        transport: Transport | None = None,
+        observers: Sequence[Observer] = (),
+        rng: Random | None = None,
+    ) -> None:
+        """As ``Router``; observers are called in the router's own thread."""
+        checked = config if isinstance(config, RelayConfig) else load(config)
+        self._running = start_blocking_portal(name="pixelrelay")
+        self._portal: BlockingPortal = self._running.__enter__()
+        make = partial(Router, checked, store=store, transport=transport, observers=observers, rng=rng)
+        self._router = self._portal.call(make)
+
+    @classmethod
+    def from_config(
+        cls,
+        source: str | os.PathLike[str] | Mapping[str, Any],
+        *,
+        store: Store | None = None,
+        transport: Transport | None = None,
+        observers: Sequence[Observer] = (),
+        rng: Random | None = None,
+    ) -> SyncRouter:
+        """As ``Router.from_config``."""
+        return cls(load(source), store=store, transport=transport, observers=observers, rng=rng)
+
+    def generate(
+        self,
+        model: str,
+        prompt: str,
+        *,
+        n: int = 1,
+        size: str | Sequence[int] | None = None,
+        quality: str | None = None,
+        background: str | None = None,
+        output_format: str | None = None,
+        output_compression: int | None = None,
+        response_format: str | None = None,
+        style: str | None = None,
+        seed: int | None = None,
+        user: str | None = None,
+        timeout: float | None = None,
+        tags: Sequence[str] = (),
+        region: str | None = None,
+        strategy: StrategyName | None = None,
+        priority: int = 0,
+        fallbacks: Sequence[str] | None = None,
+        disable_fallbacks: bool = False,
+        extra_headers: Mapping[str, str] = NOTHING,
+        extra_body: Mapping[str, Any] = NOTHING,
+        **parameters: Any,
+    ) -> Images:
+        """As ``Router.generate``."""
+        return self._do(partial(self._router.generate, **_arguments(locals())))
+
+    def edit(
+        self,
+        model: str,
+        image: ImageInput | Sequence[ImageInput],
+        prompt: str,
+        *,
+        mask: ImageInput | None = None,
+        n: int = 1,
+        size: str | Sequence[int] | None = None,
+        quality: str | None = None,
+        background: str | None = None,
+        output_format: str | None = None,
+        output_compression: int | None = None,
+        response_format: str | None = None,
+        style: str | None = None,
+        seed: int | None = None,
+        user: str | None = None,
+        timeout: float | None = None,
+        tags: Sequence[str] = (),
+        region: str | None = None,
+        strategy: StrategyName | None = None,
+        priority: int = 0,
+        fallbacks: Sequence[str] | None = None,
+        disable_fallbacks: bool = False,
+        extra_headers: Mapping[str, str] = NOTHING,
+        extra_body: Mapping[str, Any] = NOTHING,
+        **parameters: Any,
+    ) -> Images:
+        """As ``Router.edit``."""
+        return self._do(partial(self._router.edit, **_arguments(locals())))
+
+    def state(self, deployment: str) -> DeploymentState:
+        """As ``Router.state``."""
+        return self._portal.call(self._router.state, deployment)
+
+    @property
+    def config(self) -> RelayConfig:
+        """As ``Router.config``."""
+        return self._router.config
+
+    def observe(self, observer: Observer) -> None:
+        """As ``Router.observe``; the observer is called in the router's own thread."""
+        self._portal.call(self._router.observe, observer)
+
+    def reload(self, source: RelayConfig | str | os.PathLike[str] | Mapping[str, Any]) -> None:
+        """As ``Router.reload``."""
+        self._portal.call(self._router.reload, source)
+
+    def close(self) -> None:
+        """Close all connections and end the thread. Closing again does nothing."""
+        if self._portal is not None:
+            self._portal.call(self._router.aclose)
+            self._running.__exit__(None, None, None)
+
+    def __enter__(self) -> SyncRouter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _do(self, call: Callable[[], Awaitable[T]]) -> T:
+        future = self._portal.start_task_soon(call)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()  # an interrupt, say: nobody waits for the answer any more
+            raise
+
+
+def _arguments(given: Mapping[str, Any]) -> dict[str, Any]:
+    named = {name: value for name, value in given.items() if name not in {"self", "parameters"}}
+    return {**named, **given["parameters"]}
