@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from random import Random
 from typing import Any
@@ -126,7 +126,7 @@ class Fleet:
     def served_by(self, thread: ServerThread) -> None:
         self._thread = thread
 
-    def _on_sockets(self, work: Any) -> None:
+    def _on_sockets(self, work: Callable[[Sockets], None]) -> None:
         sockets = self._sockets
         if sockets is None:
             return

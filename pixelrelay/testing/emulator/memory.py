@@ -58,9 +58,10 @@ class _Connection:
             self._headers = _joined(message["headers"])
         else:
             self._body += message.get("body", b"")
+            if len(self._body) > self._outgoing.max_reply_bytes:
+                self.fail(ReplyTooLargeError(f"the answer is longer than {self._outgoing.max_reply_bytes} bytes"))
+                return
             self._complete = not message.get("more_body", False)
-        if len(self._body) > self._outgoing.max_reply_bytes:
-            self.fail(ReplyTooLargeError(f"the answer is longer than {self._outgoing.max_reply_bytes} bytes"))
         self._tell()
 
     def reset(self, refused: bool = False) -> None:
@@ -103,7 +104,7 @@ class _Connection:
 
 
 class MemoryEngine:
-    """Fulfils the transport's ``Engine`` for hosts like ``eastus.emulated``."""
+    """Fulfils the transport's ``Engine`` for hosts like ``eastus.emulated.localhost``."""
 
     def __init__(self, apis: Mapping[str, EmulatedApi], down: set[str], jitter: bool, rng: Random) -> None:
         self._apis = apis

@@ -108,7 +108,12 @@ async def read_edit(request: Request, dialect: Dialect) -> Asked:
         return _edit_from_json(await request.body(), dialect)
     _require_type(request, "multipart/form-data")
     form = await _form(request)
-    texts, pictures, mask = _sorted_out(form, dialect)
+    try:
+        texts, pictures, mask = _sorted_out(form, dialect)
+    finally:
+        for _, part in form.multi_items():
+            if isinstance(part, UploadFile):
+                part.file.close()
     fields = _checked(lambda: EditForm.model_validate(texts))
     if not pictures:
         raise invalid("Missing required parameter: 'image'.", "image", "missing_required_parameter")

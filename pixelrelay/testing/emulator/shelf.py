@@ -13,7 +13,7 @@ from pixelrelay.testing.emulator.answers import RefusalError
 from pixelrelay.testing.emulator.pictures import MEDIA_TYPES
 
 CREDENTIALS = ("x-key", "api-key", "authorization")
-IN_MEMORY = ".emulated"
+IN_MEMORY = ".emulated.localhost"
 """How the names of hosts end where no socket is opened."""
 
 
@@ -65,9 +65,9 @@ def own_address(request: Request) -> str:
 
 
 def delivery_address(request: Request) -> str:
-    """Where this app delivers: in memory from a host of its own, as providers do; on sockets from its only one."""
+    """Where this app delivers: in memory from an https host of its own, as providers do; on sockets its only one."""
     host = request.headers["host"]
-    return f"http://delivery.{host}" if host.endswith(IN_MEMORY) else f"http://{host}"
+    return f"https://delivery.{host}" if host.endswith(IN_MEMORY) else f"http://{host}"
 
 
 def _denied(detail: str) -> RefusalError:
