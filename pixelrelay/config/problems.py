@@ -143,7 +143,10 @@ def _pattern(pattern: str) -> str:
 def _choice(expected: str, given: Any) -> str:
     known = re.findall(r"'([^']*)'", expected)
     near = closest(given, known) if isinstance(given, str) else None
-    return f"must be {expected}" + (f"; did you mean {near!r}?" if near else "")
+    # In alphabetical order: two Literals of the same values are one to Python, so which order it keeps is chance.
+    *others, last = sorted(known)
+    choices = f"{', '.join(map(repr, others))} or {last!r}" if others else repr(last)
+    return f"must be {choices}" + (f"; did you mean {near!r}?" if near else "")
 
 
 def _kind(value: Any) -> str:

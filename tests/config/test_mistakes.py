@@ -26,8 +26,8 @@ def without(name: str, deployment: dict[str, Any]) -> dict[str, Any]:
         (easel(api_keys="x"), "api_keys: unknown key; did you mean 'api_key'?"),
         (easel(options={"teir": "high"}), "options.teir: unknown key; did you mean 'tier'?"),
         (easel(options=["tier"]), "options: must be a mapping of keys to values, not a list"),
-        (easel(tier="hihg"), "tier: must be 'low' or 'high'; did you mean 'high'?"),
-        (easel(tier=3), "tier: must be 'low' or 'high'"),
+        (easel(tier="hihg"), "tier: must be 'high' or 'low'; did you mean 'high'?"),
+        (easel(tier=3), "tier: must be 'high' or 'low'"),
         (without("endpoint", easel()), "endpoint: is missing"),
         (easel(endpoint="ftp://easel.example"), "endpoint: must begin with https://, not 'ftp://easel.example'"),
         (easel(model="tempera", tier="low"), "tier: tempera has no tiers"),
@@ -49,7 +49,7 @@ def without(name: str, deployment: dict[str, Any]) -> dict[str, Any]:
         (crayon(megapixels_per_minute=float("nan")), "megapixels_per_minute: must be a finite number"),
         (crayon(weight=0), "weight: must be greater than 0"),
         (crayon(guard=-0.1), "guard: must be at least 0"),
-        (crayon(shape="rollin"), "shape: must be 'rolling', 'sliced', 'paced' or 'fixed'; did you mean 'rolling'?"),
+        (crayon(shape="rollin"), "shape: must be 'fixed', 'paced', 'rolling' or 'sliced'; did you mean 'rolling'?"),
         (crayon(counts_rejected="sometimes"), "counts_rejected: must be true or false, not text"),
         (crayon(region=False), "region: must be text, not false (put it in quotes)"),
         (crayon(tags="fast"), "tags: must be a list, not text"),
@@ -80,7 +80,7 @@ def test_a_mistake_in_a_deployment_is_told_at_its_key(deployment: dict[str, Any]
         ({"store": "redis://:hunter2@localhost"}, "store: must be 'memory'"),
         ({"deadline": 0}, "deadline: must be greater than 0"),
         ({"deadline": None}, "deadline: must be a number, not nothing"),
-        ({"on_ambiguous": "buy"}, "on_ambiguous: must be 'rebuy' or 'fail'; did you mean 'rebuy'?"),
+        ({"on_ambiguous": "buy"}, "on_ambiguous: must be 'fail' or 'rebuy'; did you mean 'rebuy'?"),
         ({"timeouts": 5}, "timeouts: must be a mapping of keys to values, not a number"),
         ({"retry_budget": {"share": -1}}, "retry_budget.share: must be at least 0"),
         ({"health": {"failed": 11}}, "health.failed: 11 of the last 10 outcomes can never fail"),
@@ -168,7 +168,7 @@ def test_all_mistakes_are_listed_in_the_order_of_the_file() -> None:
         }
     ) == [
         "deadlin: unknown key; did you mean 'deadline'?",
-        "models.flux.strategy: must be 'least-busy', 'usage', 'latency', 'cost', 'weighted' or 'ordered'; "
+        "models.flux.strategy: must be 'cost', 'latency', 'least-busy', 'ordered', 'usage' or 'weighted'; "
         "did you mean 'least-busy'?",
         "models.flux.fallbacks[0]: no group or deployment is named 'gtp'; did you mean 'gpt'?",
         "models.flux.deployments[0].endpoint: must begin with https://, not 'http://easel.example'",

@@ -280,7 +280,9 @@ async def test_the_key_travels_as_x_key() -> None:
     assert await credential.headers(Send(Purpose.POLL, "GET", POLL_URL)) == {"x-key": "bfl_test"}
 
 
-@pytest.mark.parametrize("options", [{"data_residency": "eu", "base_url": "https://api.bfl.ai"}, {"base_url": "api.bfl.ai"}])
+@pytest.mark.parametrize(
+    "options", [{"data_residency": "eu", "base_url": "https://api.bfl.ai"}, {"base_url": "api.bfl.ai"}]
+)
 def test_options_that_cannot_be_meant_are_refused(options: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="base_url"):
         target(**options)

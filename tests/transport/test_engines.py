@@ -381,6 +381,10 @@ async def test_what_had_not_left_at_a_cancellation_never_leaves(engine: Engine) 
     assert arrived < buffered + 20_000
     assert not said
 
+    for more in (-3_000, -1_000, 1_000, 3_000):
+        arrived, said = await cancelled_while_nobody_reads(engine, LARGE[: buffered + more])
+        assert said == (arrived == buffered + more)
+
     # A little less: all of it has left, so that somebody may act on it.
     arrived, said = await cancelled_while_nobody_reads(engine, LARGE[: buffered // 2])
     assert arrived == buffered // 2
