@@ -1,0 +1,1 @@
+"""From values to what is shown: pure functions, without a console in sight."""
