@@ -7,6 +7,7 @@ carries the whole engine with it, and nothing needs to be patched.
 from __future__ import annotations
 
 import time
+from datetime import UTC, date, datetime
 
 import anyio
 
@@ -19,6 +20,11 @@ def now() -> float:
 def wall() -> float:
     """Seconds since 1970 by the machine's clock; it may jump, so it dates things and measures nothing."""
     return time.time()
+
+
+def today() -> date:
+    """The day by the machine's clock, in UTC."""
+    return datetime.fromtimestamp(wall(), UTC).date()
 
 
 async def sleep(seconds: float) -> None:

@@ -6,7 +6,7 @@ Within a group it tries nobody twice while another is untried, save one that ans
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Literal, TypeAlias
@@ -120,81 +120,98 @@ class _Option:
 
 def decide(story: Story, now: float, backoff: float = 1.0) -> Step:
     """The next step. ``backoff`` from 0 to 1 scales how long one is left alone that failed just now."""
-    if story.tried and (over := _over(story)):
-        return GiveUp(over)
+    last = story.tried[-1].failure.kind if story.tried else None
+    if _bought(story) > _may_buy(story.policy) and last is not FailureKind.CONTENT_REJECTED:
+        return GiveUp(Ending.AMBIGUOUS)
+    options = _options(story, backoff) if len(story.tried) < story.policy.max_attempts else []
+    if not options and last in _VERDICTS:
+        return GiveUp(_VERDICTS[last])
     if now >= story.policy.deadline:
         return GiveUp(Ending.DEADLINE)
-    options = _options(story, backoff)
     in_time = [option for option in options if option.not_before < story.policy.deadline]
     if not in_time:
         return GiveUp(Ending.EXHAUSTED)
     return _ask(story, in_time, now)
 
 
-def _over(story: Story) -> Ending | None:
-    """Why the last failure ends the request, if it does."""
-    last = story.tried[-1].failure
-    if last.kind is FailureKind.CONTENT_REJECTED:
-        return None if _legs(story) else Ending.CONTENT_REJECTED
-    paid = sum(1 for tried in story.tried if tried.failure.charge is not Charge.NONE)
-    if paid > (REBUYS if story.policy.on_ambiguous == "rebuy" else 0):
-        return Ending.AMBIGUOUS
-    if last.kind is FailureKind.INVALID and not _others(story):
-        return Ending.REFUSED
-    return Ending.EXHAUSTED if len(story.tried) >= story.policy.max_attempts else None
+_VERDICTS: Mapping[FailureKind | None, Ending] = {
+    FailureKind.CONTENT_REJECTED: Ending.CONTENT_REJECTED,
+    FailureKind.INVALID: Ending.REFUSED,
+}
+"""Endings that the last failure brings about where nobody else may be asked."""
 
 
-def _others(story: Story) -> Sequence[Candidate]:
-    """After an invalid request: who in the group has a model that may see it otherwise."""
-    last = story.tried[-1]
-    refused = {tried.candidate.model for tried in story.tried if tried.failure.kind is FailureKind.INVALID}
-    names = {tried.candidate.name for tried in story.tried}
-    legs = (leg for leg in (*story.plan.legs, *story.plan.moderated) if leg.name == last.leg)
-    return [c for leg in legs for c in leg.candidates if c.model not in refused and c.name not in names]
+def _bought(story: Story) -> int:
+    """Attempts that may have been billed, though no picture came of them."""
+    return sum(tried.failure.charge is not Charge.NONE for tried in story.tried)
+
+
+def _may_buy(policy: Policy) -> int:
+    """How many of them there may be before the request is given up."""
+    return REBUYS if policy.on_ambiguous == "rebuy" else 0
 
 
 def _legs(story: Story) -> Sequence[Leg]:
-    """Where the request may still turn: after moderation, only where that is allowed."""
-    rejected = [t for t in story.tried if REACTIONS[t.failure.kind].elsewhere is Elsewhere.MODERATED]
-    if not rejected:
-        return story.plan.legs
-    refused_by = {tried.leg for tried in rejected}
-    return [leg for leg in story.plan.moderated if leg.name not in refused_by]
+    """Where the request may still turn, without the models that have called it invalid.
+
+    After moderation only where that is allowed; after a verdict of invalid nowhere but in the group it came from.
+    """
+    rejecting = {tried.leg for tried in story.tried if _elsewhere(tried) is Elsewhere.MODERATED}
+    legs = [leg for leg in story.plan.moderated if leg.name not in rejecting] if rejecting else story.plan.legs
+    refused = {tried.candidate.model for tried in story.tried if _elsewhere(tried) is Elsewhere.OTHER_MODELS}
+    if not refused:
+        return legs
+    bound = _bound_to(story)
+    return [
+        replace(leg, candidates=[candidate for candidate in leg.candidates if candidate.model not in refused])
+        for leg in legs
+        if bound in {None, leg.name}
+    ]
+
+
+def _bound_to(story: Story) -> str | None:
+    """The leg that the request may not leave since it was called invalid there; moderation sends it on all the same."""
+    for tried in reversed(story.tried):
+        match _elsewhere(tried):
+            case Elsewhere.OTHER_MODELS:
+                return tried.leg
+            case Elsewhere.MODERATED:
+                return None
+    return None
+
+
+def _elsewhere(tried: Tried) -> Elsewhere:
+    return REACTIONS[tried.failure.kind].elsewhere
 
 
 def _options(story: Story, backoff: float) -> list[_Option]:
     """The legs in order, each with whom to ask next: the untried, then one who may be tried once more."""
-    if story.tried and story.tried[-1].failure.kind is FailureKind.INVALID:
-        last = story.tried[-1].leg
-        leg = next(leg for leg in (*story.plan.legs, *story.plan.moderated) if leg.name == last)
-        return [_Option(leg, _others(story))]
     legs = _legs(story)
-    spent = {t.candidate.name for t in story.tried if REACTIONS[t.failure.kind].again is not Again.WHEN_COOL}
+    tries = [tried for tried in story.tried if REACTIONS[tried.failure.kind].again is not Again.WHEN_COOL]
+    names = {tried.candidate.name for tried in tries}
     options = []
     for leg in legs:
-        fresh = [c for c in leg.candidates if c.name not in spent] if spent else leg.candidates
+        fresh = [c for c in leg.candidates if c.name not in names] if names else leg.candidates
         if fresh:
             options.append(_Option(leg, fresh))
-        elif again := _again(story, leg, Again.ONCE, backoff):
-            return [again]  # this group is not left before its last chance
-    if options:
-        return options
-    return [option for leg in legs if (option := _again(story, leg, Again.LAST, backoff))]
+        elif again := _again(tries, leg, Again.ONCE, backoff):
+            options.append(again)
+    return options or [option for leg in legs if (option := _again(tries, leg, Again.LAST, backoff))]
 
 
-def _again(story: Story, leg: Leg, kind: Again, backoff: float) -> _Option | None:
+def _again(tries: Sequence[Tried], leg: Leg, kind: Again, backoff: float) -> _Option | None:
     """Those of ``leg`` that failed once, in a way that allows another try of this kind."""
-    names = [tried.candidate.name for tried in story.tried]
+    names = [tried.candidate.name for tried in tries]
     once = [
         tried
-        for tried in story.tried
+        for tried in tries
         if names.count(tried.candidate.name) == 1
         and REACTIONS[tried.failure.kind].again is kind
         and any(candidate is tried.candidate for candidate in leg.candidates)
     ]
     if not once:
         return None
-    pause = min(LONGEST_BACKOFF, BACKOFF * 2.0 ** (len(story.tried) - 1)) * backoff
+    pause = min(LONGEST_BACKOFF, BACKOFF * 2.0 ** (len(tries) - 1)) * backoff
     return _Option(leg, [tried.candidate for tried in once], min(tried.at for tried in once) + pause)
 
 

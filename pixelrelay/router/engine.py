@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -23,17 +24,19 @@ from pixelrelay.events import (
     WaitFinished,
     WaitStarted,
 )
-from pixelrelay.images import Generation, ImageRequest
+from pixelrelay.images import Generation, ImageRequest, Size
 from pixelrelay.outcomes import Attempt, Charge, Failure, FailureKind, Phase
 from pixelrelay.quotas import Unit
 from pixelrelay.router.candidates import Candidate
 from pixelrelay.router.decide import Ask, Ending, GiveUp, Policy, Story, decide
 from pixelrelay.router.ending import error_of
 from pixelrelay.router.plan import Plan
-from pixelrelay.router.reactions import report_of
+from pixelrelay.router.reactions import LOUD, report_of
 from pixelrelay.router.retry_budget import RetryBudget
 from pixelrelay.router.strategies import STRATEGIES, StrategyName
 from pixelrelay.store.base import Full, Report, Reservation, Store, Ticket, Verdict
+
+log = logging.getLogger("pixelrelay")
 
 SETTLE_GRACE = 2.0
 """Seconds that settling may take when the caller is gone."""
@@ -53,6 +56,8 @@ class Journal:
 
     request_id: str
     began: float
+    begun: int = 0
+    """Attempts that were started; those that are over stand below."""
     attempts: list[Attempt] = field(default_factory=list)
     fallbacks: list[str] = field(default_factory=list)
     waited: float = 0.0
@@ -84,6 +89,7 @@ class Engine:
     async def serve(self, request: ImageRequest, plan: Plan, call: Call, journal: Journal) -> Delivered:
         """The pictures of one call to whoever of the plan could serve it. Raises what ``error_of`` makes of the end."""
         story, first, paid_for, waited = Story(plan, call.policy), len(journal.attempts), 0, 0.0
+        last: Attempt | None = None
         while True:
             step = decide(story, _clock.now(), self._rng.random())
             if isinstance(step, Ask) and step.again and paid_for < len(story.tried):
@@ -100,11 +106,12 @@ class Engine:
                 story = story.full(step.leg.name, free_at, final=step.final)
                 continue
             self._note_fallback(step, story, journal)
-            attempt = _Attempt(request, *taken, step, call, journal, waited)
+            attempt = _Attempt(request, *taken, step, call, journal, waited, after=last)
             outcome = await self._attempt(attempt)
             if isinstance(outcome, Generation):
                 return Delivered(outcome, attempt.candidate)
             story, waited = story.failed(attempt.candidate, step.leg.name, outcome, _clock.now()), 0.0
+            last = attempt.finished
 
     def _spend(self) -> bool:
         """Whether the retry budget allows a further attempt."""
@@ -134,10 +141,10 @@ class Engine:
             panic=step.final,
         )
         if isinstance(held, Ticket):
-            held = await self._wait(held, step.leg.name, journal)
+            held = await self._wait(held, step.leg.name, request, journal)
         return held if isinstance(held, Full) else (order[held.index], held)
 
-    async def _wait(self, ticket: Ticket, group: str, journal: Journal) -> Reservation | Full:
+    async def _wait(self, ticket: Ticket, group: str, request: ImageRequest, journal: Journal) -> Reservation | Full:
         began = _clock.now()
         self._tell(WaitStarted(journal.request_id, group, ticket.seconds))
         held: Reservation | Full | None = None
@@ -147,7 +154,8 @@ class Engine:
         finally:
             waited = _clock.now() - began
             journal.waited += waited
-            self._tell(WaitFinished(journal.request_id, group, waited, isinstance(held, Reservation)))
+            served = isinstance(held, Reservation)
+            self._tell(WaitFinished(journal.request_id, group, waited, served, request.operation, request.size))
 
     # --- call and settle ---------------------------------------------------------------------------------------
 
@@ -155,14 +163,18 @@ class Engine:
         """Drive one exchange, and settle it however it ends."""
         journal, candidate = attempt.journal, attempt.candidate
         journal.degraded |= attempt.held.degraded
+        journal.begun += 1
+        attempt.number = journal.begun
         self._tell(
             AttemptStarted(
                 journal.request_id,
                 attempt.step.leg.name,
                 candidate.name,
                 candidate.deployment.provider.name,
-                number=len(journal.attempts) + 1,
+                number=attempt.number,
                 probe=attempt.held.probe,
+                model=candidate.deployment.target.model,
+                after=attempt.after,
             )
         )
         outcome: Generation | Failure | None = None
@@ -179,7 +191,7 @@ class Engine:
     async def _drive(self, attempt: _Attempt) -> Generation | Failure:
         candidate, request = attempt.candidate, attempt.request
         attempt.progress.listener = lambda progress: self._tell(
-            AttemptAdvanced(attempt.journal.request_id, candidate.name, progress.phase, progress.job)
+            AttemptAdvanced(attempt.journal.request_id, candidate.name, progress.phase, progress.job, attempt.number)
         )
         try:
             return await self._transport.drive(
@@ -195,8 +207,10 @@ class Engine:
             return error.failure
 
     def _finish(self, attempt: _Attempt, outcome: Generation | Failure | None) -> None:
-        told = attempt.told(outcome)
+        told = attempt.finished = attempt.told(outcome)
         attempt.journal.attempts.append(told)
+        if isinstance(outcome, Failure) and outcome.kind in LOUD:
+            log.warning("%s is left alone until somebody puts it right: %s", told.deployment, outcome)
         if isinstance(outcome, Generation):
             attempt.candidate.latency.completed(told.duration, attempt.request.size, len(outcome.images))
         self._tell(
@@ -206,6 +220,8 @@ class Engine:
                 attempt.request.operation,
                 attempt.request.size,
                 abandoned=outcome is None,
+                number=attempt.number,
+                drawn=attempt.drawn(outcome),
             )
         )
 
@@ -221,8 +237,11 @@ class _Attempt:
     call: Call
     journal: Journal
     waited: float
+    after: Attempt | None = None
+    number: int = 0
     progress: Progress = field(default_factory=Progress)
     started: float = field(default_factory=_clock.now)
+    finished: Attempt | None = None
 
     def report(self, outcome: Generation | Failure | None) -> Report:
         """What the store is told; ``None`` is a caller who left in the middle."""
@@ -230,7 +249,7 @@ class _Attempt:
         match outcome:
             case Generation():
                 used = {Unit.IMAGES: len(outcome.images)}
-                size = outcome.size or self.request.size
+                size = self.drawn(outcome)
                 if size is not None:
                     used[Unit.MEGAPIXELS] = len(outcome.images) * size.pixels
                 return Report(Verdict.WELL, used=used, seen_limits=outcome.seen_limits)
@@ -239,6 +258,10 @@ class _Attempt:
             case None:
                 unsent = self.progress.phase is Phase.NOT_SENT
                 return Report(Verdict.SILENT, used={c.quota.unit: 0 for c in claims} if unsent else None)
+
+    def drawn(self, outcome: Generation | Failure | None) -> Size | None:
+        """The size of the pictures that came, as far as it is known."""
+        return (outcome.size or self.request.size) if isinstance(outcome, Generation) else None
 
     def told(self, outcome: Generation | Failure | None) -> Attempt:
         """The attempt as callers and observers see it."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from pixelrelay import _clock
 from pixelrelay._transport.transport import Transport
-from pixelrelay.config import RelayConfig, load, resolve
+from pixelrelay.config import RelayConfig, load, resolve, warnings_of
 from pixelrelay.errors import InvalidRequestError, Problem
 from pixelrelay.events import DeploymentChanged, Event, Observer, RequestFinished, RequestPlanned, RequestStarted
 from pixelrelay.images import NOTHING, ImageRequest, Images, InputImage, Operation
@@ -247,7 +247,7 @@ class Router:
             raise
         finally:
             duration = _clock.now() - journal.began
-            self._tell(RequestFinished(journal.request_id, model, operation, duration, result, error))
+            self._tell(RequestFinished(journal.request_id, model, operation, duration, result, error, request.size))
 
     async def _drawn(self, request: ImageRequest, model: str, wishes: _Wishes, journal: Journal) -> Images:
         config, group = self._config, self._fleet.group(model)
@@ -367,6 +367,8 @@ def _fleet(config: RelayConfig, before: Mapping[str, Candidate]) -> Fleet:
         known = before.get(resolved.name)
         return Candidate(resolved, known.latency) if known else Candidate(resolved)
 
+    for warning in warnings_of(config, _clock.today()):
+        log.warning("%s", warning)
     deployments = resolve(config)
     return Fleet(
         {

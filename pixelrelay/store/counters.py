@@ -7,7 +7,7 @@ Whatever is planned or asked for stands behind all that is booked and planned al
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter as Tally
 from collections.abc import Callable
 from typing import Protocol
@@ -23,7 +23,10 @@ NEVER = float("inf")
 
 
 class Counter(Protocol):
-    """One quota's bookings. Moments are on the store's clock; ``expected`` matters to concurrent slots alone."""
+    """One quota's bookings. Moments are on the store's clock; ``expected`` matters to concurrent slots alone.
+
+    What is admitted may have been learned to be less than one call may need. Such a call is let in alone.
+    """
 
     @property
     def planned(self) -> bool:
@@ -88,7 +91,7 @@ class RateCounter:
     def _fits_at(self, amount: int, after: float, end: int) -> float:
         """When ``amount`` fits behind the first ``end`` entries: once enough of them have left each window."""
         rules, at, sums = self.rules, self._at, self._sums
-        if amount > rules.limit:
+        if amount > rules.largest:
             return NEVER
         if not end:
             return after
@@ -166,7 +169,7 @@ class FixedCounter:
     """
 
     def __init__(self, limit: int, guard: float, wall: Callable[[float], float]) -> None:
-        self.limit = limit
+        self.limit = self.largest = limit
         self._guard = guard
         self._wall = wall
         self._entries: dict[str, tuple[int, tuple[int, ...]]] = {}
@@ -180,7 +183,7 @@ class FixedCounter:
         return bool(self._plans)
 
     def has_room(self, amount: int, now: float) -> bool:
-        return all(self._booked[minute] + amount <= self.limit for minute in self._minutes(now))
+        return amount <= self.largest and self._fits(amount, now, lambda minute: self._booked[minute])
 
     def opens(self, amount: int, after: float) -> float:
         return self._first_room(amount, after, lambda minute: self._booked[minute])
@@ -190,12 +193,15 @@ class FixedCounter:
         return self._first_room(amount, max(after, self._last_plan), lambda minute: sum(each[minute] for each in taken))
 
     def _first_room(self, amount: int, moment: float, taken: Callable[[int], int]) -> float:
-        if amount > self.limit:
+        if amount > self.largest:
             return NEVER
-        while any(taken(minute) + amount > self.limit for minute in self._minutes(moment)):
+        while not self._fits(amount, moment, taken):
             into = self._wall(moment) % WINDOW
             moment += (WINDOW if into >= self._guard else 0.0) + self._guard - into + INSTANT
         return moment
+
+    def _fits(self, amount: int, moment: float, taken: Callable[[int], int]) -> bool:
+        return all(taken(minute) + amount <= max(self.limit, amount) for minute in self._minutes(moment))
 
     def _minutes(self, moment: float) -> tuple[int, ...]:
         wall = self._wall(moment)
@@ -204,7 +210,7 @@ class FixedCounter:
 
     def book(self, key: str, amount: int, now: float, expected: float) -> bool:  # noqa: ARG002
         minutes = self._minutes(now)
-        self._forget_before(minutes[0])
+        self._forget_before(minutes[0] - 1)
         self._entries[key] = (amount, minutes)
         for minute in minutes:
             self._booked[minute] += amount
@@ -250,39 +256,40 @@ class SlotCounter:
     """Concurrent slots, held until settled; when one will be is only thought."""
 
     def __init__(self, limit: int) -> None:
-        self.limit = limit
+        self.limit = self.largest = limit
         self._held: dict[str, tuple[int, float]] = {}
         self._in_use = 0
         self._plans: dict[str, int] = {}
         self._last_plan = float("-inf")
         self._thought: list[tuple[float, int]] = []
-        """While there are plans: when each who holds slots as of the last plan lets go of how many, in order."""
+        """Who is thought to hold slots at the last plan, or now if there is none: until when, how many; in order."""
+        self._thought_in_use = 0
 
     @property
     def planned(self) -> bool:
         return bool(self._plans)
 
     def has_room(self, amount: int, now: float) -> bool:  # noqa: ARG002
-        return self._in_use + amount <= self.limit
+        return self._in_use + amount <= max(self.limit, amount) and amount <= self.largest
 
     def opens(self, amount: int, after: float) -> float:
-        return after if self._in_use + amount <= self.limit else NEVER
+        return after if self.has_room(amount, after) else NEVER
 
     def earliest(self, amount: int, after: float, now: float) -> float:
-        if amount > self.limit:
+        if amount > self.largest:
             return NEVER
         moment = max(after, self._last_plan)
-        thought = self._thought if self.planned else self._think(now)
-        in_use = sum(held for _, held in thought)
-        for end, held in thought:
-            if end > moment and in_use + amount <= self.limit:
+        limit = max(self.limit, amount)
+        if not self.planned:
+            self._thought = sorted((end if end > now else now + SOON, held) for held, end in self._held.values())
+            self._thought_in_use = self._in_use
+        in_use = self._thought_in_use
+        for end, held in self._thought:
+            if end > moment and in_use + amount <= limit:
                 break
             in_use -= held
             moment = max(moment, end)
         return moment
-
-    def _think(self, now: float) -> list[tuple[float, int]]:
-        return sorted((end if end > now else now + SOON, held) for held, end in self._held.values())
 
     def book(self, key: str, amount: int, now: float, expected: float) -> bool:
         self._held[key] = (amount, now + expected)
@@ -292,7 +299,11 @@ class SlotCounter:
         return self._plans.pop(key) == amount
 
     def plan(self, key: str, amount: int, at: float, expected: float) -> None:
-        raise NotImplementedError
+        self._plans[key] = amount
+        self._last_plan = at
+        self._thought = [(end, held) for end, held in self._thought if end > at]
+        insort(self._thought, (at + expected, amount))
+        self._thought_in_use = sum(held for _, held in self._thought)
 
     def forget_plans(self) -> None:
         self._plans.clear()

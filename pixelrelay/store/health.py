@@ -49,6 +49,12 @@ class Health:
             return Probation.WELL
         return Probation.PROBING if self.ill_until <= now or self.probe else Probation.COOLING
 
+    def is_open(self, now: float) -> bool:
+        """Whether a request may be sent: it is well, or it is time for a probe and none is under way."""
+        if self.told_until > now:
+            return False
+        return self.ill_until is None or (self.ill_until <= now and self.probe is None)
+
     def free_at(self, now: float) -> float:
         """When it may be asked, as far as is known now: a probe under way may end sooner."""
         ill = self.ill_until if self.ill_until is not None else now
@@ -66,7 +72,8 @@ class Health:
             else health.relapses
         )
         until = now + length
-        return replace(health, outcomes=(), relapses=max(1, relapses), told_until=until, ill_until=until)
+        ill_until = until if health.ill_until is None else max(until, health.ill_until)
+        return replace(health, outcomes=(), relapses=max(1, relapses), told_until=until, ill_until=ill_until)
 
     def judged(self, verdict: Verdict, reservation: str, now: float, policy: HealthPolicy, spread: float) -> Health:
         """After an attempt ended. ``spread``, about 1, keeps a fleet's probes from falling on one moment."""

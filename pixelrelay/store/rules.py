@@ -15,6 +15,8 @@ from pixelrelay.quotas import WINDOW, Quota, Shape
 SLICE = 10.0
 STEPS: tuple[Shape, ...] = (Shape.ROLLING, Shape.SLICED, Shape.PACED)
 CUT, RECOVERY, FLOOR = 0.9, 0.002, 0.3
+RECOVERY_A_MINUTE = 0.075
+"""The most that a minute of nothing but successes brings back: less than one cut takes."""
 BETWEEN_STEPS = 30.0
 """Seconds: the calls that were already under way are rejected for the same reason, and teach nothing new."""
 CLEAN_RUN = 300
@@ -52,10 +54,12 @@ class Ladder:
             return replace(climbed, step=self.step + 1)
         return replace(climbed, factor=max(FLOOR, self.factor * CUT))
 
-    def succeeded(self) -> Ladder:
+    def succeeded(self, share: float) -> Ladder:
+        """After a call that took ``share`` of the limit, and was let in."""
         if self.factor == 1.0 and self.step == 0:
             return self
-        factor, clean = min(1.0, self.factor + RECOVERY), self.clean + 1
+        factor = min(1.0, self.factor + min(RECOVERY, RECOVERY_A_MINUTE * share))
+        clean = self.clean + 1
         if factor == 1.0 and clean >= self.needed and self.step > 0:
             return replace(self, factor=factor, step=self.step - 1, clean=0, needed=self.needed * 2)
         return replace(self, factor=factor, clean=clean)
@@ -65,8 +69,11 @@ class Ladder:
 
     def limit(self, configured: int) -> int:
         """What is admitted in place of ``configured``; at least 1."""
-        known = configured if self.seen is None else min(configured, self.seen)
-        return max(1, floor(known * self.factor + 1e-9))
+        return max(1, floor(self.largest(configured) * self.factor + 1e-9))
+
+    def largest(self, configured: int) -> int:
+        """What one call may ask for at most: no share that was learned makes a call impossible."""
+        return configured if self.seen is None else min(configured, self.seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +99,19 @@ class SlotLimit:
     def limit(self, configured: int) -> int:
         return configured if self.learned is None else min(configured, self.learned)
 
+    def largest(self, configured: int) -> int:
+        """What one call may ask for at most: no limit that was learned makes a call impossible."""
+        return configured
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What must hold of every booking of a rate quota."""
 
-    limit: int
+    largest: int
+    """What a single booking may be."""
     windows: tuple[tuple[float, int], ...]
-    """Seconds, and what any such span may hold. A single booking larger than a short span's share may stand alone
-    in it; none may be larger than ``limit``."""
+    """Seconds, and what any such span may hold. A booking larger than that may stand alone in it."""
     spacing: float = 0.0
     """Seconds that each unit keeps the next one away."""
 
@@ -113,9 +124,10 @@ def rules_of(quota: Quota, ladder: Ladder) -> Rules:
     """The rules that keep ``quota`` in the shape and share that its ladder has come to."""
     limit, guard = ladder.limit(quota.limit), quota.guard
     windows = [(WINDOW + guard, limit)]
+    spacing = 0.0
     if ladder.shape is Shape.SLICED:
         windows.append((SLICE + guard, ceil(limit * SLICE / WINDOW)))
-    if ladder.shape is not Shape.PACED:
-        return Rules(limit, tuple(windows))
-    # At six a minute and below, the window never binds before the spacing does, so the spacing bears the guard.
-    return Rules(limit, tuple(windows), spacing=WINDOW / limit + (guard if limit <= 6 else 0.0))
+    if ladder.shape is Shape.PACED:
+        # At six a minute and below, the window never binds before the spacing does, so the spacing bears the guard.
+        spacing = WINDOW / limit + (guard if limit <= 6 else 0.0)
+    return Rules(ladder.largest(quota.limit), tuple(windows), spacing)

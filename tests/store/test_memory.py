@@ -219,7 +219,7 @@ async def test_a_429_makes_a_quota_stricter_and_successes_bring_it_back() -> Non
     held = await taken(store, offer("east", quota))
     await store.settle(held, Report(Verdict.SILENT, rejected=frozenset()))
     assert store.state("east").quotas["east"].learned == 90
-    for _ in range(60):
+    for _ in range(140):
         await anyio.sleep(1)
         await store.settle(await taken(store, offer("east", quota)), WELL)
     assert store.state("east").quotas["east"].learned == 100

@@ -1,0 +1,231 @@
+"""What has been counted of every quota and seen of every deployment: the store without those who wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass, field, replace
+from itertools import cycle
+
+from pixelrelay.quotas import WINDOW, Quota, Shape, Unit
+from pixelrelay.store.base import DeploymentState, Offer, QuotaState, Reservation
+from pixelrelay.store.counters import INSTANT, NEVER, SOON, Counter, FixedCounter, RateCounter, SlotCounter
+from pixelrelay.store.health import Health
+from pixelrelay.store.rules import Ladder, SlotLimit, rules_of
+
+
+@dataclass(slots=True, eq=False)
+class QuotaBook:
+    """One quota: what is configured, what is counted, what was learned."""
+
+    spec: Quota
+    counter: Counter
+    learned: Ladder | SlotLimit
+    cooling_until: float = float("-inf")
+    deployments: set[str] = field(default_factory=set)
+    """Who draws on it."""
+
+    def has_room(self, amount: int, now: float) -> bool:
+        return self.cooling_until <= now + INSTANT and self.counter.has_room(amount, now)
+
+    def opens(self, amount: int, after: float) -> float:
+        return self.counter.opens(amount, max(after, self.cooling_until))
+
+    def earliest(self, amount: int, after: float, now: float) -> float:
+        return self.counter.earliest(amount, max(after, self.cooling_until), now)
+
+    @property
+    def limit(self) -> int:
+        return self.learned.limit(self.spec.limit)
+
+    def apply(self) -> bool:
+        """Count by what is configured and learned now. Whether that changes what is admitted."""
+        if isinstance(self.counter, RateCounter) and isinstance(self.learned, Ladder):
+            before, self.counter.rules = self.counter.rules, rules_of(self.spec, self.learned)
+            return self.counter.rules != before
+        if isinstance(self.counter, FixedCounter | SlotCounter):
+            limits = self.counter.limit, self.counter.largest
+            self.counter.limit, self.counter.largest = self.limit, self.learned.largest(self.spec.limit)
+            return limits != (self.counter.limit, self.counter.largest)
+        return False
+
+
+@dataclass(slots=True, eq=False)
+class DeploymentBook:
+    """One deployment: how it is, and what it is doing."""
+
+    health: Health = field(default_factory=Health)
+    in_flight: int = 0
+    quotas: tuple[QuotaBook, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A reservation that has not been settled."""
+
+    reservation: Reservation
+    quotas: tuple[tuple[QuotaBook, int], ...]
+
+
+class Books:
+    """Every quota and deployment that has been asked for, by name; made when first asked for."""
+
+    def __init__(self, wall: Callable[[float], float]) -> None:
+        self._wall = wall
+        self._quotas: dict[str, QuotaBook] = {}
+        self._deployments: dict[str, DeploymentBook] = {}
+        self._held: dict[str, Held] = {}
+        self.upset = False
+        """Whether what is planned has been overtaken by what happened since."""
+
+    # --- is there room? ----------------------------------------------------------------------------------------
+
+    def has_room(self, offer: Offer, now: float, contested: Set[str]) -> bool:
+        """Whether all of the offer can be taken now. What is ``contested`` is left to those ahead."""
+        is_open = self.deployment(offer.deployment).health.is_open(now + INSTANT)
+        return is_open and self.quotas_have_room(offer, now, contested)
+
+    def quotas_have_room(self, offer: Offer, now: float, contested: Set[str]) -> bool:
+        for claim in offer.claims:
+            if claim.quota.key in contested or not self.quota(claim.quota, now).has_room(claim.amount, now):
+                return False
+        return True
+
+    def short(self, offer: Offer, now: float) -> list[str]:
+        """The quotas that have too little room for the offer, though they may have some."""
+        large = (claim for claim in offer.claims if claim.amount > 1)
+        return [claim.quota.key for claim in large if not self.quota(claim.quota, now).has_room(claim.amount, now)]
+
+    def panic(self, offers: Sequence[Offer], timely: Sequence[int], now: float) -> int | None:
+        """Where every offer is ill, which of the ``timely`` to probe before its time.
+
+        ``None`` if a probe is under way, or if a provider itself named a time that is not over.
+        """
+        healths = [self.deployment(offer.deployment).health for offer in offers]
+        if not timely or any(h.ill_until is None or h.probe or h.told_until > now + INSTANT for h in healths):
+            return None
+        return min(timely, key=lambda index: healths[index].free_at(now))
+
+    def opens(self, offer: Offer, now: float, *, panicking: bool = False) -> float:
+        """When time alone will have made room for the offer, whoever waits left aside."""
+        health = self.deployment(offer.deployment).health
+        if health.probe:
+            return NEVER
+        moment = now if panicking else health.free_at(now)
+        return self._all_at_once(offer, moment, now, QuotaBook.opens)
+
+    def free_at(self, offer: Offer, now: float) -> float:
+        """When all that the offer claims is thought to be free at once, behind all who wait."""
+        for claim in offer.claims:
+            self.quota(claim.quota, now).deployments.add(offer.deployment)
+        health = self.deployment(offer.deployment).health
+        moment = max(health.free_at(now), now + SOON) if health.probe else health.free_at(now)
+        return self._all_at_once(offer, moment, now, lambda book, amount, after: book.earliest(amount, after, now))
+
+    def _all_at_once(
+        self, offer: Offer, moment: float, now: float, room: Callable[[QuotaBook, int, float], float]
+    ) -> float:
+        """The first moment from ``moment`` on at which every claim has room: the claims push it on in turn."""
+        agreed = 0
+        for claim in cycle(offer.claims):
+            later = room(self.quota(claim.quota, now), claim.amount, moment)
+            agreed = 1 if later > moment else agreed + 1
+            moment = later
+            if agreed == len(offer.claims) or moment == NEVER:
+                break
+        return moment
+
+    # --- taking and giving back --------------------------------------------------------------------------------
+
+    def take(self, key: str, index: int, offer: Offer, now: float) -> Reservation:
+        """Book all that the offer claims; it was found to have room."""
+        deployment = self.deployment(offer.deployment)
+        probe = deployment.health.ill_until is not None
+        if probe:
+            deployment.health = replace(deployment.health, probe=key)
+        quotas = tuple((self.quota(claim.quota, now), claim.amount) for claim in offer.claims)
+        for quota, amount in quotas:
+            if not quota.counter.book(key, amount, now, offer.expected):
+                self.upset = True
+        deployment.in_flight += 1
+        deployment.quotas = tuple(quota for quota, _ in quotas)
+        reservation = Reservation(key, index, offer, probe=probe)
+        self._held[key] = Held(reservation, quotas)
+        return reservation
+
+    def release(self, reservation: Reservation) -> Held | None:
+        """What the reservation holds, no longer held; ``None`` if it was settled before. Its bookings stay."""
+        held = self._held.pop(reservation.id, None)
+        if held is not None:
+            self.deployment(reservation.offer.deployment).in_flight -= 1
+        return held
+
+    # --- the forecast ------------------------------------------------------------------------------------------
+
+    def plan(self, key: str, offer: Offer, at: float, now: float) -> Set[str]:
+        """Note that ``key`` is thought to take ``offer`` at ``at``, which ``free_at`` named.
+
+        The deployments for which that may change what is thought: its own, and those that share a quota with it.
+        """
+        touched = {offer.deployment}
+        for claim in offer.claims:
+            quota = self.quota(claim.quota, now)
+            quota.counter.plan(key, claim.amount, at, offer.expected)
+            touched |= quota.deployments
+        return touched
+
+    def forget_plans(self) -> None:
+        for quota in self._quotas.values():
+            quota.counter.forget_plans()
+        self.upset = False
+
+    # --- the books themselves ----------------------------------------------------------------------------------
+
+    def state(self, deployment: str, now: float) -> DeploymentState:
+        known = self._deployments.get(deployment)
+        if known is None:
+            return DeploymentState()
+        cooling = max([known.health.free_at(now), *(quota.cooling_until for quota in known.quotas)]) - now
+        quotas = {q.spec.key: QuotaState(q.spec.unit, q.counter.used(now), q.spec.limit, q.limit) for q in known.quotas}
+        return DeploymentState(known.in_flight, known.health.probation(now), max(0.0, cooling), quotas)
+
+    def in_flight(self, deployment: str) -> int:
+        known = self._deployments.get(deployment)
+        return 0 if known is None else known.in_flight
+
+    def deployment(self, name: str) -> DeploymentBook:
+        known = self._deployments.get(name)
+        if known is None:
+            known = self._deployments[name] = DeploymentBook()
+        return known
+
+    def quota(self, spec: Quota, now: float) -> QuotaBook:
+        known = self._quotas.get(spec.key)
+        if known is None:
+            known = self._quotas[spec.key] = QuotaBook(spec, *self._counting(spec))
+        elif known.spec is not spec and known.spec != spec:
+            self._respecify(known, spec, now)
+        return known
+
+    def _counting(self, spec: Quota) -> tuple[Counter, Ladder | SlotLimit]:
+        if spec.unit is Unit.CONCURRENT:
+            return SlotCounter(spec.limit), SlotLimit()
+        ladder = Ladder(start=spec.shape)
+        if spec.shape is Shape.FIXED:
+            return FixedCounter(spec.limit, spec.guard, self._wall), ladder
+        return RateCounter(rules_of(spec, ladder)), ladder
+
+    def _respecify(self, known: QuotaBook, spec: Quota, now: float) -> None:
+        """A configuration was loaded anew: the limits change, what has been counted stays."""
+        before, known.spec = known.spec, spec
+        if (before.shape is Shape.FIXED) != (spec.shape is Shape.FIXED):
+            # The two kinds keep different books, so what one has counted is carried over as if it were booked now:
+            # for one window too little is admitted rather than too much.
+            counted = known.counter.used(now)
+            if before.shape is Shape.FIXED:
+                counted += known.counter.used(now - WINDOW)
+            known.counter, known.learned = self._counting(spec)
+            known.counter.book("", counted, now, 0.0)
+        elif isinstance(known.learned, Ladder):
+            known.learned = replace(known.learned, start=spec.shape)
+        known.apply()
+        self.upset = True
