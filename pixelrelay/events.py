@@ -52,6 +52,8 @@ class WaitFinished:
     waited: float
     served: bool
     """Whether the turn came; else the place was given up."""
+    operation: Operation
+    size: Size | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,12 @@ class AttemptStarted:
     deployment: str
     provider: str
     number: int
-    """Of this request, from 1."""
+    """Of this request, from 1; calls for the pictures of one request may run side by side."""
     probe: bool = False
+    model: str = ""
+    """The provider's own name of the model."""
+    after: Attempt | None = None
+    """The failed attempt that this one follows: a retry, a failover or a fallback; ``None`` where none failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,8 @@ class AttemptAdvanced:
     deployment: str
     phase: Phase
     job: str | None = None
+    number: int = 1
+    """The attempt's, as it was told when it started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +91,12 @@ class AttemptFinished:
     attempt: Attempt
     operation: Operation
     size: Size | None
+    """As asked."""
     abandoned: bool = False
+    number: int = 1
+    """As it was told when it started."""
+    drawn: Size | None = None
+    """Of the pictures that came, as the provider or else the request says; ``None`` where neither does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +119,8 @@ class RequestFinished:
     result: Images | None
     error: BaseException | None
     """What was raised; for a caller who left, the cancellation."""
+    size: Size | None = None
+    """As asked."""
 
 
 @dataclass(frozen=True, slots=True)
