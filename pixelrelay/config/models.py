@@ -157,8 +157,8 @@ class RetryBudgetConfig(Settings):
 
     share: NotNegative = 0.2
     """Retries and failovers for each request, on average."""
-    floor: Annotated[int, Field(ge=0), BeforeValidator(_number)] = 10
-    """Further attempts that are always allowed in a minute."""
+    floor: Annotated[int, Field(ge=0), BeforeValidator(_number)] = 60
+    """Further attempts that are always allowed in a minute: as many as the calls that one region may lose at once."""
 
 
 class HealthConfig(Settings):

@@ -16,7 +16,7 @@ class RetryBudget:
     """
 
     share: float = 0.2
-    floor: int = 10
+    floor: int = 60
     saved: float = 0.0
     free: float | None = None
     """What is left of the floor; ``None`` before its first use, when all of it is."""

@@ -20,8 +20,6 @@ VICTIM = "westus"
 DEAD = 40.0
 """Seconds that its region is down: long enough for one probe to fail and the next to find it well."""
 COOLDOWN = 15.0
-RETRIES = 40
-"""A minute: enough for all calls that the largest region can have under way when it goes down."""
 OVERLOAD = 1.2
 """How many times as much is asked for as the quotas allow."""
 TYPICAL_SCALE = 0.8
@@ -103,7 +101,6 @@ def configuration() -> dict[str, Any]:
         "deadline": PATIENCE,
         "guard": GUARD,
         "health": {"cooldown": COOLDOWN},
-        "retry_budget": {"floor": RETRIES},
     }
 
 
