@@ -50,15 +50,16 @@ class Candidate:
             return provider.edit(request, target)
         return provider.generate(request, target)
 
-    def offer(self, request: ImageRequest) -> Offer:
-        """What an attempt at ``request`` takes of this deployment's quotas."""
-        expected = self.latency.expected(request.size)
-        return Offer(
-            self.name,
-            self.claims(request),
-            expected=TYPICAL_SECONDS if expected is None else expected,
-            least=self.latency.least or 0.0,
-        )
+    def offer(self, request: ImageRequest, left: float) -> Offer:
+        """What an attempt at ``request``, with ``left`` seconds for it, takes of this deployment's quotas."""
+        expected = self.latency.expected(request.size, request.n)
+        slow = self.latency.slow(request.size, request.n)
+        least = self.latency.least or 0.0
+        if expected is None or slow is None:
+            return Offer(self.name, self.claims(request), TYPICAL_SECONDS, least)
+        # Where all wait as long as they can, each would begin at the last moment at which the quickest answer is in
+        # time, and nearly all would be cut off and paid for. So time is kept for a slow one, where there is as much.
+        return Offer(self.name, self.claims(request), expected, max(least, min(left, slow)))
 
     def claims(self, request: ImageRequest) -> tuple[Claim, ...]:
         key = request.n, pixels_of(request)

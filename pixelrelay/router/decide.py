@@ -19,6 +19,9 @@ from pixelrelay.router.reactions import REACTIONS, Again, Elsewhere
 BACKOFF, LONGEST_BACKOFF = 0.5, 8.0
 REBUYS = 1
 """Further attempts after one that may have been billed, where policy is to buy again."""
+LAST_MOMENT = 1.0
+"""Seconds: with less than these left after a failure, nothing is begun any more. An attempt that the deadline cuts off
+ends that much before it, where there is no time for another poll."""
 SOONER = 0.001
 """Seconds by which a fallback has to be sooner to be preferred."""
 
@@ -126,7 +129,7 @@ def decide(story: Story, now: float, backoff: float = 1.0) -> Step:
     options = _options(story, backoff) if len(story.tried) < story.policy.max_attempts else []
     if not options and last in _VERDICTS:
         return GiveUp(_VERDICTS[last])
-    if now >= story.policy.deadline:
+    if now >= story.policy.deadline - (LAST_MOMENT if story.tried else 0.0):
         return GiveUp(Ending.DEADLINE)
     in_time = [option for option in options if option.not_before < story.policy.deadline]
     if not in_time:

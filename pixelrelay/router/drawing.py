@@ -11,15 +11,18 @@ from typing import TypeAlias
 
 import anyio
 
-from pixelrelay.errors import IncompleteError, NotServedError, PixelRelayError, UnservableRequestError
+from pixelrelay.errors import IncompleteError, UnservableRequestError
 from pixelrelay.images import Image, ImageRequest
 from pixelrelay.outcomes import Attempt
-from pixelrelay.router.engine import Delivered
+from pixelrelay.router.decide import Ending, GiveUp
+from pixelrelay.router.ending import error_of
+from pixelrelay.router.engine import Delivered, GivenUpError
 from pixelrelay.router.plan import Plan
 
 Planner: TypeAlias = Callable[[int, frozenset[str]], Plan]
 """The plan for so many pictures in one call, without the deployments that are named."""
 Server: TypeAlias = Callable[[ImageRequest, Plan], Awaitable[Delivered]]
+"""The pictures of one call, or ``GivenUpError``."""
 
 
 @dataclass(slots=True)
@@ -28,7 +31,7 @@ class Drawn:
 
     wanted: int
     parts: list[Delivered] = field(default_factory=list)
-    errors: list[PixelRelayError] = field(default_factory=list)
+    ends: list[GivenUpError] = field(default_factory=list)
 
     @property
     def images(self) -> tuple[Image, ...]:
@@ -42,31 +45,38 @@ class Drawn:
 
 
 async def draw(request: ImageRequest, planner: Planner, serve: Server) -> Drawn:
-    """All pictures of ``request``, or as many as could be had, with the errors that stood in the way.
+    """All pictures of ``request``, or as many as could be had, and what stood in the way of the others.
 
     Raises ``UnservableRequestError`` if nobody could be asked at all.
     """
     drawn = Drawn(request.n)
     plan = planner(request.n, frozenset())
     at_once = request.n == 1 or (bool(plan.legs) and plan.legs[0].name == plan.group)
-    tried: frozenset[str] = frozenset()
     if at_once and plan.legs:
         await _at_once(request, plan, serve, drawn)
-        tried = frozenset(candidate.name for leg in plan.legs for candidate in leg.candidates)
-    if drawn.missing and request.n > 1 and _worth_spreading(drawn):
-        single = planner(1, tried)
+    if drawn.missing > 0 and request.n > 1 and _worth_spreading(drawn):
+        tried = () if not at_once or _too_many(drawn) else plan.legs
+        single = planner(1, frozenset(candidate.name for leg in tried for candidate in leg.candidates))
         if single.legs:
             await _one_by_one(request, single, serve, drawn)
             plan = single
-    if not drawn.parts and not drawn.errors:
+    if not drawn.parts and not drawn.ends:
         raise UnservableRequestError(plan.group, plan.unfit)
     return drawn
 
 
 def _worth_spreading(drawn: Drawn) -> bool:
     """Whether those who draw one at a time are to be asked: unless the request is at fault, or may be paid already."""
-    last = drawn.errors[-1] if drawn.errors else None
-    return last is None or (isinstance(last, NotServedError) and not last.may_have_been_billed)
+    last = drawn.ends[-1] if drawn.ends else None
+    return last is None or (last.step.ending not in _AT_FAULT and not last.may_have_been_billed)
+
+
+_AT_FAULT = frozenset({Ending.CONTENT_REJECTED, Ending.REFUSED})
+
+
+def _too_many(drawn: Drawn) -> bool:
+    """Whether no quota ever holds all the pictures at once, so that those who were asked may draw them singly."""
+    return bool(drawn.ends) and drawn.ends[-1].step == GiveUp(Ending.FULL, None)
 
 
 async def _at_once(request: ImageRequest, plan: Plan, serve: Server, drawn: Drawn) -> None:
@@ -74,8 +84,8 @@ async def _at_once(request: ImageRequest, plan: Plan, serve: Server, drawn: Draw
     while drawn.missing > 0:
         try:
             part = await serve(replace(request, n=drawn.missing), plan)
-        except PixelRelayError as error:
-            drawn.errors.append(error)
+        except GivenUpError as end:
+            drawn.ends.append(end)
             return
         drawn.parts.append(part)
 
@@ -87,20 +97,28 @@ async def _one_by_one(request: ImageRequest, plan: Plan, serve: Server, drawn: D
     async def one() -> None:
         try:
             drawn.parts.append(await serve(single, plan))
-        except PixelRelayError as error:
-            drawn.errors.append(error)
+        except GivenUpError as end:
+            drawn.ends.append(end)
 
-    drawn.errors.clear()
+    drawn.ends.clear()
     async with anyio.create_task_group() as tasks:
         for _ in range(drawn.missing):
             tasks.start_soon(one)
 
 
 def complete(drawn: Drawn, model: str, attempts: tuple[Attempt, ...]) -> tuple[Image, ...]:
-    """The pictures, if none is missing; else the error that says what is, and holds what is not."""
+    """The pictures, if none is missing; else the error that says what is, and holds what is not.
+
+    Of several ends the gravest counts, in the order of ``Ending``; of quotas, the first to have room.
+    """
     if drawn.missing <= 0:
         return drawn.images
-    cause = drawn.errors[0]
+    ends = sorted((end.step for end in drawn.ends), key=_gravity)
+    cause = error_of(ends[0], model, attempts)
     if not drawn.parts:
         raise cause
     raise IncompleteError(model, attempts, drawn.images, drawn.missing, str(cause)) from cause
+
+
+def _gravity(step: GiveUp) -> tuple[int, float]:
+    return list(Ending).index(step.ending), float("inf") if step.retry_after is None else step.retry_after

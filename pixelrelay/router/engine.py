@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from itertools import islice
 from random import Random
 
 import anyio
@@ -28,8 +29,7 @@ from pixelrelay.images import Generation, ImageRequest, Size
 from pixelrelay.outcomes import Attempt, Charge, Failure, FailureKind, Phase
 from pixelrelay.quotas import Unit
 from pixelrelay.router.candidates import Candidate
-from pixelrelay.router.decide import Ask, Ending, GiveUp, Policy, Story, decide
-from pixelrelay.router.ending import error_of
+from pixelrelay.router.decide import LAST_MOMENT, Ask, Ending, GiveUp, Policy, Story, decide
 from pixelrelay.router.plan import Plan
 from pixelrelay.router.reactions import LOUD, report_of
 from pixelrelay.router.retry_budget import RetryBudget
@@ -38,6 +38,10 @@ from pixelrelay.store.base import Full, Report, Reservation, Store, Ticket, Verd
 
 log = logging.getLogger("pixelrelay")
 
+HANGING = 3.0
+"""Times what it is thought to take: after so long without an answer, something is wrong with the deployment."""
+ASKED_FIRST = 8
+"""Of a large group, so many are put in order and asked before all are: one of them nearly always has room."""
 SETTLE_GRACE = 2.0
 """Seconds that settling may take when the caller is gone."""
 
@@ -48,6 +52,15 @@ class Delivered:
 
     generation: Generation
     candidate: Candidate
+
+
+class GivenUpError(Exception):
+    """One story ended without pictures. What the caller is told is made of all stories of its request."""
+
+    def __init__(self, step: GiveUp, story: Story) -> None:
+        super().__init__(step.ending)
+        self.step = step
+        self.may_have_been_billed = any(tried.failure.charge is not Charge.NONE for tried in story.tried)
 
 
 @dataclass(slots=True)
@@ -68,7 +81,6 @@ class Journal:
 class Call:
     """How one request is to be served, beside what is asked for."""
 
-    model: str
     policy: Policy
     strategy: StrategyName | None = None
     priority: int = 0
@@ -87,8 +99,8 @@ class Engine:
         self._rng = rng
 
     async def serve(self, request: ImageRequest, plan: Plan, call: Call, journal: Journal) -> Delivered:
-        """The pictures of one call to whoever of the plan could serve it. Raises what ``error_of`` makes of the end."""
-        story, first, paid_for, waited = Story(plan, call.policy), len(journal.attempts), 0, 0.0
+        """The pictures of one call to whoever of the plan could serve it, or ``GivenUpError``."""
+        story, paid_for, waited = Story(plan, call.policy), 0, 0.0
         last: Attempt | None = None
         while True:
             step = decide(story, _clock.now(), self._rng.random())
@@ -96,7 +108,7 @@ class Engine:
                 step = step if self._spend() else GiveUp(Ending.EXHAUSTED)
                 paid_for = len(story.tried)
             if isinstance(step, GiveUp):
-                raise error_of(step, call.model, tuple(journal.attempts[first:]))
+                raise GivenUpError(step, story)
             await _clock.sleep_until(step.not_before)
             began = _clock.now()
             taken = await self._reserve(request, step, call, journal)
@@ -132,17 +144,24 @@ class Engine:
         self, request: ImageRequest, step: Ask, call: Call, journal: Journal
     ) -> tuple[Candidate, Reservation] | Full:
         strategy = STRATEGIES[call.strategy or step.leg.group.config.strategy]
-        order = list(strategy(step.candidates, request, self._store, self._rng))
-        held = await self._store.reserve(
-            [candidate.offer(request) for candidate in order],
-            patience=step.patience,
-            within=call.policy.deadline - _clock.now(),
-            priority=call.priority,
-            panic=step.final,
-        )
+        order = strategy(step.candidates, request, self._store, self._rng)
+        left = call.policy.deadline - _clock.now()
+
+        async def ask(candidates: Sequence[Candidate], patience: float, *, panic: bool) -> Reservation | Ticket | Full:
+            offers = [candidate.offer(request, left) for candidate in candidates]
+            return await self._store.reserve(
+                offers, patience=patience, within=left, priority=call.priority, panic=panic
+            )
+
+        asked = list(islice(order, ASKED_FIRST))
+        all_of_them = len(asked) == len(step.candidates)
+        held = await ask(asked, step.patience if all_of_them else 0.0, panic=step.final and all_of_them)
+        if isinstance(held, Full) and not all_of_them:
+            asked += order
+            held = await ask(asked, step.patience, panic=step.final)
         if isinstance(held, Ticket):
             held = await self._wait(held, step.leg.name, request, journal)
-        return held if isinstance(held, Full) else (order[held.index], held)
+        return held if isinstance(held, Full) else (asked[held.index], held)
 
     async def _wait(self, ticket: Ticket, group: str, request: ImageRequest, journal: Journal) -> Reservation | Full:
         began = _clock.now()
@@ -200,7 +219,7 @@ class Engine:
                 timeouts=candidate.deployment.timeouts,
                 deadline=attempt.call.policy.deadline,
                 progress=attempt.progress,
-                expected=candidate.latency.expected(request.size),
+                expected=candidate.latency.expected(request.size, request.n),
                 headers=request.extra_headers,
             )
         except ProviderError as error:
@@ -254,7 +273,8 @@ class _Attempt:
                     used[Unit.MEGAPIXELS] = len(outcome.images) * size.pixels
                 return Report(Verdict.WELL, used=used, seen_limits=outcome.seen_limits)
             case Failure():
-                return report_of(outcome, claims)
+                report = report_of(outcome, claims)
+                return replace(report, verdict=Verdict.SILENT) if self._cut_short(outcome) else report
             case None:
                 unsent = self.progress.phase is Phase.NOT_SENT
                 return Report(Verdict.SILENT, used={c.quota.unit: 0 for c in claims} if unsent else None)
@@ -262,6 +282,12 @@ class _Attempt:
     def drawn(self, outcome: Generation | Failure | None) -> Size | None:
         """The size of the pictures that came, as far as it is known."""
         return (outcome.size or self.request.size) if isinstance(outcome, Generation) else None
+
+    def _cut_short(self, failure: Failure) -> bool:
+        """Whether the caller's deadline came before an answer could be expected: that is no fault of the deployment."""
+        if failure.kind is not FailureKind.TIMEOUT or _clock.now() < self.call.policy.deadline - LAST_MOMENT:
+            return False
+        return _clock.now() - self.started < HANGING * self.held.offer.expected
 
     def told(self, outcome: Generation | Failure | None) -> Attempt:
         """The attempt as callers and observers see it."""

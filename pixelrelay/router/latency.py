@@ -10,6 +10,8 @@ CLASSES = (700_000, 1_600_000, 3_700_000)
 """Pixels up to which a size is small, middling, large; above, huge."""
 WEIGHT = 0.15
 """Of one completion in the average: some seven of them make a new one, however long they take to come."""
+VARIED = 0.25
+"""Of one completion in the deviation. This, and four deviations for a slow call, are those of TCP (RFC 6298)."""
 
 
 def size_class(size: Size | None) -> int:
@@ -23,21 +25,36 @@ class Latency:
 
     averages: dict[int, float] = field(default_factory=dict)
     """Seconds of one call, by size class."""
+    deviations: dict[int, float] = field(default_factory=dict)
+    """By how many seconds calls differ from their average."""
     least: float | None = None
     """The quickest of late, in seconds."""
 
     def completed(self, seconds: float, size: Size | None, images: int) -> None:
-        """Several pictures in one call take longer than one; about half as long again for each."""
-        single = seconds / (1 + 0.5 * (max(1, images) - 1))
+        single = seconds / _longer(images)
         kind = size_class(size)
         known = self.averages.get(kind)
         # The peak: one slow answer counts at once, so that a deployment in trouble is left before its average says so.
         self.averages[kind] = single if known is None or single > 2 * known else known + WEIGHT * (single - known)
+        missed = single / 4 if known is None else abs(single - known)
+        self.deviations[kind] = (1 - VARIED) * self.deviations.get(kind, missed) + VARIED * missed
         self.least = single if self.least is None else min(single, self.least * 1.02)
 
-    def expected(self, size: Size | None) -> float | None:
-        """Seconds for one picture of ``size``; from another size class where this one is unknown, else ``None``."""
-        if not self.averages:
-            return None
+    def expected(self, size: Size | None, images: int = 1) -> float | None:
+        """Seconds for a call of so many pictures; by another size class where this one is unknown, else ``None``."""
+        kind = self._nearest(size)
+        return None if kind is None else self.averages[kind] * _longer(images)
+
+    def slow(self, size: Size | None, images: int = 1) -> float | None:
+        """As ``expected``, for a slow call: few take longer."""
+        kind = self._nearest(size)
+        return None if kind is None else (self.averages[kind] + 4 * self.deviations[kind]) * _longer(images)
+
+    def _nearest(self, size: Size | None) -> int | None:
         kind = size_class(size)
-        return self.averages[min(self.averages, key=lambda known: abs(known - kind))]
+        return min(self.averages, key=lambda known: abs(known - kind), default=None)
+
+
+def _longer(images: int) -> float:
+    """How much longer several pictures in one call take than one: about half as long again for each."""
+    return 1 + 0.5 * (max(1, images) - 1)

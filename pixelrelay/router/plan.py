@@ -92,7 +92,8 @@ def plan(
             fit, lacking = group.fit(request, images, tags, region)
             unfit.update(lacking)
             fresh = [c for c in fit if c.name not in taken] if taken else fit
-            taken.update(candidate.name for candidate in fresh)
+            if len(groups) > 1:
+                taken.update(candidate.name for candidate in fresh)
             if fresh:
                 yield Leg(group.name, group, fresh)
 

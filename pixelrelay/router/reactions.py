@@ -14,6 +14,10 @@ LONGEST_TOLD = 86_400.0
 """Seconds. A provider that names a longer time is believed to mean "not today"."""
 
 
+SHORTEST_TOLD = 0.5
+"""Seconds. One that says "again at once" after a 429 would say it as often as it is asked."""
+
+
 class Again(Enum):
     """Whether the deployment that failed may be asked again by the same request."""
 
@@ -90,7 +94,7 @@ def _cooldown(failure: Failure, reaction: Reaction) -> float:
     if failure.kind is not FailureKind.RATE_LIMITED:
         return max(reaction.cooldown, told if failure.kind is FailureKind.OVERLOADED else 0.0)
     if failure.retry_after is not None:
-        return told
+        return max(told, SHORTEST_TOLD)
     return SLOTS_COOLDOWN if failure.unit is Unit.CONCURRENT else reaction.cooldown
 
 

@@ -6,8 +6,9 @@ import logging
 import os
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import groupby
 from random import Random
 from types import TracebackType
 from typing import Any
@@ -215,6 +216,8 @@ class Router:
         config = source if isinstance(source, RelayConfig) else load(source)
         self._fleet = _fleet(config, {candidate.name: candidate for candidate in self._fleet.candidates()})
         self._config = config
+        budget = config.retry_budget
+        self._engine.budget = replace(self._engine.budget, share=budget.share, floor=budget.floor)
 
     async def aclose(self) -> None:
         """Close all connections. Requests under way should have ended."""
@@ -257,7 +260,7 @@ class Router:
             on_ambiguous=group.config.on_ambiguous or config.on_ambiguous,
             max_attempts=config.max_attempts,
         )
-        call = Call(model, policy, wishes.strategy, wishes.priority)
+        call = Call(policy, wishes.strategy, wishes.priority)
         self._engine.budget = self._engine.budget.requested()
 
         async def serve(part: ImageRequest, its_plan: Plan) -> Delivered:
@@ -367,8 +370,9 @@ def _fleet(config: RelayConfig, before: Mapping[str, Candidate]) -> Fleet:
         known = before.get(resolved.name)
         return Candidate(resolved, known.latency) if known else Candidate(resolved)
 
-    for warning in warnings_of(config, _clock.today()):
-        log.warning("%s", warning)
+    for message, paths in groupby(sorted(warnings_of(config, _clock.today()), key=_said), key=_said):
+        first, *others = [warning.path for warning in paths]
+        log.warning("%s: %s%s", first, message, f" (and {len(others)} more)" if others else "")
     deployments = resolve(config)
     return Fleet(
         {
@@ -376,6 +380,10 @@ def _fleet(config: RelayConfig, before: Mapping[str, Candidate]) -> Fleet:
             for name, written in config.models.items()
         }
     )
+
+
+def _said(warning: Problem) -> str:
+    return warning.message
 
 
 def _budget(config: RelayConfig) -> RetryBudget:

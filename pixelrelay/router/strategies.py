@@ -12,7 +12,6 @@ from typing import Literal, Protocol, TypeAlias
 from pixelrelay.cost.prices import estimate
 from pixelrelay.images import ImageRequest
 from pixelrelay.router.candidates import Candidate
-from pixelrelay.store.base import DeploymentState
 
 StrategyName: TypeAlias = Literal["least-busy", "usage", "latency", "cost", "weighted", "ordered"]
 
@@ -23,7 +22,7 @@ LOOKED_AT = 16
 class Sight(Protocol):
     """What strategies may know besides the candidates themselves."""
 
-    def state(self, deployment: str) -> DeploymentState: ...
+    def utilisation(self, deployment: str) -> float: ...
 
     def in_flight(self, deployment: str) -> int: ...
 
@@ -42,7 +41,7 @@ def least_busy(fit: Sequence[Candidate], request: ImageRequest, sight: Sight, rn
 
 def usage(fit: Sequence[Candidate], request: ImageRequest, sight: Sight, rng: Random) -> Iterator[Candidate]:  # noqa: ARG001
     """The lowest share of its quotas used."""
-    return _drawn(fit, lambda candidate: sight.state(candidate.name).utilisation, rng)
+    return _drawn(fit, lambda candidate: sight.utilisation(candidate.name), rng)
 
 
 def latency(fit: Sequence[Candidate], request: ImageRequest, sight: Sight, rng: Random) -> Iterator[Candidate]:
@@ -111,7 +110,7 @@ def _drawn(
         yield from sorted(remaining, key=key)
         return
     while remaining:
-        drawn = [rng.randrange(len(remaining)) for _ in range(min(draws, len(remaining)))]
+        drawn = rng.sample(range(len(remaining)), min(draws, len(remaining)))
         best = min(drawn, key=lambda index: key(remaining[index]))
         remaining[best], remaining[-1] = remaining[-1], remaining[best]
         yield remaining.pop()

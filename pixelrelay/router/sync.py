@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from random import Random
+from threading import Lock
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -40,10 +42,12 @@ class SyncRouter:
     ) -> None:
         """As ``Router``; observers are called in the router's own thread."""
         checked = config if isinstance(config, RelayConfig) else load(config)
-        self._running = start_blocking_portal(name="pixelrelay")
-        self._portal: BlockingPortal = self._running.__enter__()
         make = partial(Router, checked, store=store, transport=transport, observers=observers, rng=rng)
-        self._router = self._portal.call(make)
+        self._closing = Lock()
+        with ExitStack() as running:
+            self._portal: BlockingPortal | None = running.enter_context(start_blocking_portal(name="pixelrelay"))
+            self._router = self._portal.call(make)
+            self._running = running.pop_all()
 
     @classmethod
     def from_config(
@@ -120,7 +124,7 @@ class SyncRouter:
 
     def state(self, deployment: str) -> DeploymentState:
         """As ``Router.state``."""
-        return self._portal.call(self._router.state, deployment)
+        return self._open().call(self._router.state, deployment)
 
     @property
     def config(self) -> RelayConfig:
@@ -129,17 +133,20 @@ class SyncRouter:
 
     def observe(self, observer: Observer) -> None:
         """As ``Router.observe``; the observer is called in the router's own thread."""
-        self._portal.call(self._router.observe, observer)
+        self._open().call(self._router.observe, observer)
 
     def reload(self, source: RelayConfig | str | os.PathLike[str] | Mapping[str, Any]) -> None:
         """As ``Router.reload``."""
-        self._portal.call(self._router.reload, source)
+        self._open().call(self._router.reload, source)
 
     def close(self) -> None:
-        """Close all connections and end the thread. Closing again does nothing."""
-        if self._portal is not None:
-            self._portal.call(self._router.aclose)
-            self._running.__exit__(None, None, None)
+        """Close all connections and end the thread; calls under way should have ended. Closing again does nothing."""
+        with self._closing:
+            portal, self._portal = self._portal, None
+        if portal is None:
+            return
+        with self._running:
+            portal.call(self._router.aclose)
 
     def __enter__(self) -> SyncRouter:
         return self
@@ -149,8 +156,13 @@ class SyncRouter:
     ) -> None:
         self.close()
 
+    def _open(self) -> BlockingPortal:
+        if self._portal is None:
+            raise RuntimeError("this SyncRouter has been closed; make another")
+        return self._portal
+
     def _do(self, call: Callable[[], Awaitable[T]]) -> T:
-        future = self._portal.start_task_soon(call)
+        future = self._open().start_task_soon(call)
         try:
             return future.result()
         except BaseException:

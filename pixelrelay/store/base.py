@@ -172,7 +172,10 @@ class Store(Protocol):
         """What is known here of a deployment, without asking anybody."""
 
     def in_flight(self, deployment: str) -> int:
-        """The part of ``state`` that is wanted for each candidate of each request."""
+        """The part of ``state`` that is wanted for many candidates of each request."""
+
+    def utilisation(self, deployment: str) -> float:
+        """As ``state(deployment).utilisation``, and as quick as ``in_flight``."""
 
     def listen(self, listener: Callable[[Change], None]) -> None:
         """Tell ``listener`` of every change in health, cooldown and learned limits that this process makes."""

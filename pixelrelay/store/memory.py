@@ -170,6 +170,9 @@ class MemoryStore:
     def in_flight(self, deployment: str) -> int:
         return self._books.in_flight(deployment)
 
+    def utilisation(self, deployment: str) -> float:
+        return self._books.utilisation(deployment, self._clock())
+
     @property
     def waiting(self) -> int:
         """How many requests stand in the line."""

@@ -143,14 +143,24 @@ def test_where_all_are_ill_one_at_a_time_is_probed_and_only_by_those_who_may() -
 
 
 def test_a_probe_before_its_time_is_not_begun_where_it_cannot_be_done_in_time() -> None:
-    store = MemoryStore(clock=lambda: 0.0, rng=Random(1))
-    slow = Offer("east", expected=20.0, least=10.0)
-    for _ in range(3):
-        held = at_once(store.reserve([slow]))
-        assert isinstance(held, Reservation)
-        at_once(store.settle(held, Report(Verdict.ILL)))
-    assert isinstance(at_once(store.reserve([slow], panic=True, within=9.0)), Full)
-    assert isinstance(at_once(store.reserve([slow], panic=True, within=10.0)), Reservation)
+    now = 0.0
+    store = MemoryStore(clock=lambda: now, rng=Random(1))
+    slow, quick = Offer("slow", least=10.0), Offer("quick", least=1.0)
+    for offer in (slow, quick):
+        for _ in range(3):
+            held = at_once(store.reserve([offer]))
+            assert isinstance(held, Reservation)
+            at_once(store.settle(held, Report(Verdict.ILL)))
+        now += 20.0
+    assert store.state("slow").cooling < store.state("quick").cooling
+    assert isinstance(at_once(store.reserve([slow, quick], panic=True, within=0.9)), Full)
+    probe = at_once(store.reserve([slow, quick], panic=True, within=9.0))
+    assert isinstance(probe, Reservation)
+    assert probe.offer is quick
+    at_once(store.cancel(probe))
+    probe = at_once(store.reserve([slow, quick], panic=True, within=10.0))
+    assert isinstance(probe, Reservation)
+    assert probe.offer is slow
 
 
 class AFleetThatFallsIllAndRecovers(RuleBasedStateMachine):
