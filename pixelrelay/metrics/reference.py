@@ -24,8 +24,8 @@ from pixelrelay import Router
 from pixelrelay.metrics import OpenTelemetryObserver, PrometheusObserver, log_attempts
 
 router = Router.from_config("relay.yaml")
-router.observe(PrometheusObserver(router))     # pip install 'pixelrelay[metrics]'
-router.observe(OpenTelemetryObserver())        # pip install 'pixelrelay[otel]'
+router.observe(PrometheusObserver(router))  # pip install 'pixelrelay[metrics]'
+router.observe(OpenTelemetryObserver())  # pip install 'pixelrelay[otel]'
 router.observe(log_attempts())
 ```
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixelrelay import _clock
-from pixelrelay.quotas import Claim, Quota, Unit
+from pixelrelay.quotas import Claim, Quota, SeenLimit, Unit
 from pixelrelay.store.base import Full, Offer, Report, Reservation, Ticket, Verdict
 from pixelrelay.store.memory import MemoryStore
 from pixelrelay.testing.clocks import VirtualLoop
@@ -100,6 +100,7 @@ def limited(name: str) -> Offer:
 some_offers = st.lists(st.sampled_from(sorted(LIMITS)), min_size=1, max_size=4, unique=True).map(
     lambda names: tuple(limited(name) for name in names)
 )
+patience = st.sampled_from((float("inf"), float("inf"), 5.0, 20.0)) | st.floats(min_value=0.1, max_value=90)
 some_calls = st.lists(
     st.builds(
         Call,
@@ -107,11 +108,25 @@ some_calls = st.lists(
         offers=some_offers,
         lasts=st.floats(min_value=0.5, max_value=25),
         priority=st.sampled_from((0, 0, 1)),
-        leaves_after=st.sampled_from((float("inf"), float("inf"), 5.0, 20.0)) | st.floats(min_value=0.1, max_value=90),
+        leaves_after=patience,
     ),
     min_size=1,
     max_size=40,
 )
+alike = st.sampled_from(("a", "c", "d", "ab", "ba", "abcd", "dcba")).map(lambda names: tuple(map(limited, names)))
+crowds = st.lists(
+    st.builds(
+        Call,
+        came=st.floats(min_value=0, max_value=15),
+        offers=alike,
+        lasts=st.floats(min_value=0.5, max_value=25),
+        priority=st.sampled_from((0, 0, 1)),
+        leaves_after=patience,
+    ),
+    min_size=5,
+    max_size=20,
+)
+"""Many who want the same, and soon."""
 on_a_loop = settings(max_examples=60, deadline=None)
 
 
@@ -140,7 +155,7 @@ def test_nobody_waits_while_a_deployment_that_would_do_has_room(calls: list[Call
 
 
 @on_a_loop
-@given(calls=some_calls)
+@given(calls=crowds)
 def test_nobody_is_overtaken_by_one_who_came_later_and_would_take_the_same(calls: list[Call]) -> None:
     play(calls, until=2000)
     calls = sorted(calls, key=lambda call: call.came)
@@ -152,7 +167,7 @@ def test_nobody_is_overtaken_by_one_who_came_later_and_would_take_the_same(calls
 
 
 @on_a_loop
-@given(calls=some_calls)
+@given(calls=crowds)
 def test_a_higher_priority_is_served_before_whoever_still_waits_for_the_same(calls: list[Call]) -> None:
     play(calls, until=2000)
     for urgent in calls:
@@ -196,34 +211,48 @@ def test_a_ticket_for_rate_quotas_is_kept_to_the_tenth_of_a_second(calls: list[C
         assert call.served - call.came == pytest.approx(call.foretold or 0.0, abs=PROMPT)
 
 
-@on_a_loop
-@given(calls=some_calls, asks=st.floats(min_value=0, max_value=60), early=st.booleans(), names=some_offers)
-def test_a_full_store_names_the_time_at_which_there_is_room_behind_all_who_wait(
-    calls: list[Call], asks: float, early: bool, names: tuple[Offer, ...]
-) -> None:
-    def rates_alone(offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
-        kept = [replace(o, claims=tuple(c for c in o.claims if c.quota.unit is Unit.REQUESTS)) for o in offers]
-        return tuple(offer for offer in kept if offer.claims) or rates_alone((limited("a"),))
+wanted = st.lists(st.sampled_from("abc"), min_size=1, max_size=3, unique=True).flatmap(
+    lambda names: st.sampled_from((1, 1, 2)).map(lambda amount: tuple(rated(name, amount) for name in names))
+)
 
+
+def rated(name: str, amount: int) -> Offer:
+    return Offer(name, (Claim(Quota(name, Unit.IMAGES, 2 + 2 * "abc".index(name)), amount),))
+
+
+@on_a_loop
+@given(
+    calls=st.lists(
+        st.builds(Call, came=st.floats(min_value=0, max_value=40), offers=wanted, leaves_after=patience), max_size=40
+    ),
+    asks=st.floats(min_value=0, max_value=60),
+    early=st.booleans(),
+    mine=wanted,
+)
+def test_a_full_store_names_the_time_at_which_there_is_room_behind_all_who_wait(
+    calls: list[Call], asks: float, early: bool, mine: tuple[Offer, ...]
+) -> None:
     async def run() -> MemoryStore:
         store, began = MemoryStore(), _clock.now()
 
         async def one(call: Call) -> None:
-            got = await store.reserve(rates_alone(call.offers), patience=1e9)
-            if isinstance(got, Ticket):
-                await store.wait(got)
+            leaves_before = call.came + call.leaves_after < asks
+            with anyio.move_on_after(call.leaves_after if leaves_before else float("inf")):
+                got = await store.reserve(call.offers, patience=1e9)
+                if isinstance(got, Ticket):
+                    await store.wait(got)
 
         async def asker() -> None:
             await anyio.sleep(asks)
-            full = await store.reserve(rates_alone(names))
+            full = await store.reserve(mine)
             if isinstance(full, Full):
                 assert full.seconds is not None
                 if early and full.seconds > 2 * PROMPT:
                     await anyio.sleep(full.seconds - PROMPT)
-                    assert isinstance(await store.reserve(rates_alone(names)), Full)
+                    assert isinstance(await store.reserve(mine), Full)
                 else:
                     await anyio.sleep(full.seconds)
-                    assert isinstance(await store.reserve(rates_alone(names)), Reservation)
+                    assert isinstance(await store.reserve(mine), Reservation)
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(asker)
@@ -231,6 +260,59 @@ def test_a_full_store_names_the_time_at_which_there_is_room_behind_all_who_wait(
                 if call.came < asks:
                     await _clock.sleep_until(began + call.came)
                     tasks.start_soon(one, call)
+        return store
+
+    on_virtual_time(run)
+
+
+def test_a_limit_that_is_raised_lets_those_who_wait_in_at_once() -> None:
+    quota = Quota("a", Unit.REQUESTS, 4, guard=0.0)
+
+    async def run() -> MemoryStore:
+        store = MemoryStore()
+        held = [await store.reserve([Offer("a", (Claim(quota, 1),))]) for _ in range(3)]
+        first, second, _ = (each for each in held if isinstance(each, Reservation))
+        await store.settle(first, Report(Verdict.WELL, seen_limits=(SeenLimit(Unit.REQUESTS, 2),)))
+        ticket = await store.reserve([Offer("a", (Claim(quota, 1),))], patience=100)
+        assert isinstance(ticket, Ticket)
+        assert ticket.seconds == pytest.approx(60)
+
+        async def raise_it() -> None:
+            await anyio.sleep(5.5)
+            await store.settle(second, Report(Verdict.WELL, seen_limits=(SeenLimit(Unit.REQUESTS, 4),)))
+
+        began = _clock.now()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(raise_it)
+            assert isinstance(await store.wait(ticket), Reservation)
+        assert _clock.now() - began == pytest.approx(5.5)
+        return store
+
+    on_virtual_time(run)
+
+
+def test_when_one_who_needs_much_gives_up_those_behind_take_what_he_held_open() -> None:
+    quota = Quota("a", Unit.IMAGES, 4, guard=0.0)
+    little, much = (Offer("a", (Claim(quota, amount),)) for amount in (1, 4))
+
+    async def run() -> MemoryStore:
+        store = MemoryStore()
+        assert isinstance(await store.reserve([little]), Reservation)
+        large = await store.reserve([much], patience=100)
+        small = await store.reserve([little], patience=1000)
+        assert isinstance(large, Ticket)
+        assert isinstance(small, Ticket)
+        began = _clock.now()
+        async with anyio.create_task_group() as tasks:
+
+            async def give_up() -> None:
+                with anyio.move_on_after(7.5):
+                    await store.wait(large)
+
+            tasks.start_soon(give_up)
+            assert isinstance(await store.wait(small), Reservation)
+        assert _clock.now() - began == pytest.approx(7.5)
+        assert isinstance(await store.reserve([little]), Reservation), "nothing is held open for nobody"
         return store
 
     on_virtual_time(run)
