@@ -37,9 +37,9 @@ UpTo6: TypeAlias = Annotated[int, Field(ge=0, le=6)]
 
 
 class Schema(BaseModel):
-    """The fields of one endpoint that can be set; what is not set is not sent."""
+    """The fields of one endpoint that can be set; what is not set is not sent. Taken as they are: ``"off"`` is no flag."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class Drawing(Schema):

@@ -301,9 +301,10 @@ class SlotCounter:
     def plan(self, key: str, amount: int, at: float, expected: float) -> None:
         self._plans[key] = amount
         self._last_plan = at
-        self._thought = [(end, held) for end, held in self._thought if end > at]
+        while self._thought and self._thought[0][0] <= at:
+            self._thought_in_use -= self._thought.pop(0)[1]
         insort(self._thought, (at + expected, amount))
-        self._thought_in_use = sum(held for _, held in self._thought)
+        self._thought_in_use += amount
 
     def forget_plans(self) -> None:
         self._plans.clear()

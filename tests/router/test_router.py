@@ -175,6 +175,14 @@ async def test_several_pictures_are_spread_and_each_names_who_drew_it() -> None:
     assert outcome.seconds == pytest.approx(2.0, abs=0.1)
 
 
+async def test_several_calls_within_the_group_are_preferred_to_one_call_to_a_fallback() -> None:
+    fleet = Fleet(foundry("east"), openai("spare"))
+    config = groups(fleet, {"flux": ["east"], "second": ["spare"]}, flux={"fallbacks": ["second"]})
+    outcome = await ask(router_of(fleet, config), n=2, size=LARGE)
+    assert outcome.result is not None
+    assert called(fleet) == {"east": 2}
+
+
 async def test_of_several_pictures_those_that_came_are_kept_and_only_the_others_asked_again() -> None:
     fleet = Fleet(foundry("east", faults=(Fault(FaultKind.UNAVAILABLE, requests=(2,)),)))
     outcome = await ask(router_of(fleet), n=3)

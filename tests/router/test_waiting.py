@@ -162,6 +162,13 @@ async def test_a_job_that_is_still_drawn_is_left_at_the_deadline_and_named() -> 
     assert called(fleet) == {"bfl": 1}
 
 
+async def test_nothing_is_bought_in_the_last_moment_before_the_deadline() -> None:
+    fleet = Fleet(bfl("bfl", latency=100.0), bfl("other", latency=100.0))
+    outcome = await ask(router_of(fleet), timeout=10)
+    assert isinstance(outcome.error, DeadlineExceededError)
+    assert sum(called(fleet).values()) == 1
+
+
 async def test_waiting_and_drawing_share_one_deadline() -> None:
     fleet = alone(requests_per_minute=1, latency=30.0)
     router = router_of(fleet)
