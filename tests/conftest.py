@@ -1,11 +1,20 @@
-"""What every test shares: two loops whose time jumps, so that nothing waits for the wall clock."""
+"""What every test shares: two loops whose time jumps, so that nothing waits for the wall clock.
+
+Property tests draw the same examples in every run, so that a change is judged by what it changes. To look for new
+ones: ``pytest --hypothesis-profile=explore``.
+"""
 
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 from trio.testing import MockClock
 
 from pixelrelay.testing.clocks import VirtualLoop
+
+settings.register_profile("steady", derandomize=True, deadline=None, database=None)
+settings.register_profile("explore", deadline=None)
+settings.load_profile("steady")
 
 
 @pytest.fixture(params=["asyncio", "trio"])

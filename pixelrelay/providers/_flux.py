@@ -37,7 +37,8 @@ UpTo6: TypeAlias = Annotated[int, Field(ge=0, le=6)]
 
 
 class Schema(BaseModel):
-    """The fields of one endpoint that can be set; what is not set is not sent. Taken as they are: ``"off"`` is no flag."""
+    """The fields of one endpoint that can be set, each of its own type: ``"off"`` is no flag. What is not set is not
+    sent."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True)
 
