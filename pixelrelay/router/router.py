@@ -93,6 +93,7 @@ class Router:
 
     async def generate(
         self,
+        /,
         model: str,
         prompt: str,
         *,
@@ -132,6 +133,7 @@ class Router:
 
     async def edit(
         self,
+        /,
         model: str,
         image: ImageInput | Sequence[ImageInput],
         prompt: str,

@@ -5,24 +5,32 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
-from functools import partial
+from functools import partial, wraps
 from random import Random
 from threading import Lock
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from pixelrelay._transport.transport import Transport
 from pixelrelay.config import RelayConfig, load
 from pixelrelay.events import Observer
-from pixelrelay.images import NOTHING, Images
-from pixelrelay.router.inputs import ImageInput
 from pixelrelay.router.router import Router
-from pixelrelay.router.strategies import StrategyName
 from pixelrelay.store.base import DeploymentState, Store
 
+P = ParamSpec("P")
 T = TypeVar("T")
+
+
+def _blocking(method: Callable[Concatenate[Router, P], Awaitable[T]]) -> Callable[Concatenate[SyncRouter, P], T]:
+    """``method`` of ``Router`` with the same signature and words, as one that blocks until it is done."""
+
+    @wraps(method)
+    def blocking(self: SyncRouter, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._do(partial(method, self._router, *args, **kwargs))
+
+    return blocking
 
 
 class SyncRouter:
@@ -62,65 +70,8 @@ class SyncRouter:
         """As ``Router.from_config``."""
         return cls(load(source), store=store, transport=transport, observers=observers, rng=rng)
 
-    def generate(
-        self,
-        model: str,
-        prompt: str,
-        *,
-        n: int = 1,
-        size: str | Sequence[int] | None = None,
-        quality: str | None = None,
-        background: str | None = None,
-        output_format: str | None = None,
-        output_compression: int | None = None,
-        response_format: str | None = None,
-        style: str | None = None,
-        seed: int | None = None,
-        user: str | None = None,
-        timeout: float | None = None,
-        tags: Sequence[str] = (),
-        region: str | None = None,
-        strategy: StrategyName | None = None,
-        priority: int = 0,
-        fallbacks: Sequence[str] | None = None,
-        disable_fallbacks: bool = False,
-        extra_headers: Mapping[str, str] = NOTHING,
-        extra_body: Mapping[str, Any] = NOTHING,
-        **parameters: Any,
-    ) -> Images:
-        """As ``Router.generate``."""
-        return self._do(partial(self._router.generate, **_arguments(locals())))
-
-    def edit(
-        self,
-        model: str,
-        image: ImageInput | Sequence[ImageInput],
-        prompt: str,
-        *,
-        mask: ImageInput | None = None,
-        n: int = 1,
-        size: str | Sequence[int] | None = None,
-        quality: str | None = None,
-        background: str | None = None,
-        output_format: str | None = None,
-        output_compression: int | None = None,
-        response_format: str | None = None,
-        style: str | None = None,
-        seed: int | None = None,
-        user: str | None = None,
-        timeout: float | None = None,
-        tags: Sequence[str] = (),
-        region: str | None = None,
-        strategy: StrategyName | None = None,
-        priority: int = 0,
-        fallbacks: Sequence[str] | None = None,
-        disable_fallbacks: bool = False,
-        extra_headers: Mapping[str, str] = NOTHING,
-        extra_body: Mapping[str, Any] = NOTHING,
-        **parameters: Any,
-    ) -> Images:
-        """As ``Router.edit``."""
-        return self._do(partial(self._router.edit, **_arguments(locals())))
+    generate = _blocking(Router.generate)
+    edit = _blocking(Router.edit)
 
     def state(self, deployment: str) -> DeploymentState:
         """As ``Router.state``."""
@@ -168,8 +119,3 @@ class SyncRouter:
         except BaseException:
             future.cancel()  # an interrupt, say: nobody waits for the answer any more
             raise
-
-
-def _arguments(given: Mapping[str, Any]) -> dict[str, Any]:
-    named = {name: value for name, value in given.items() if name not in {"self", "parameters"}}
-    return {**named, **given["parameters"]}
