@@ -21,6 +21,7 @@ from pixelrelay.errors import (
     ProviderRefusedError,
     QuotaExceededError,
     RequestRefusedError,
+    StoreUnavailableError,
     UnknownModelError,
     UnservableRequestError,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "RequestRefusedError",
     "Route",
     "Router",
+    "StoreUnavailableError",
     "SyncRouter",
     "UnknownModelError",
     "UnservableRequestError",

@@ -171,6 +171,27 @@ class QuotaExceededError(NotServedError):
         return f"every deployment of {self.model!r} is full; {when}" + (f" (before: {tried})" if tried else "")
 
 
+class StoreUnavailableError(NotServedError):
+    """The shared store is away, and ``on_store_loss`` says not to serve without it. Nothing was sent for this try."""
+
+    def __init__(self, model: str, retry_after: float | None, attempts: tuple[Attempt, ...] = ()) -> None:
+        super().__init__(model, retry_after, attempts)
+        self.model = model
+        self.attempts = attempts
+        self._retry_after = retry_after
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds until the store is asked again."""
+        return self._retry_after
+
+    def __str__(self) -> str:
+        return (
+            f"{self.model!r} was not asked: the shared store is away, and on_store_loss is closed; "
+            "on_store_loss: share would go on with this process's share of the quotas"
+        )
+
+
 class AttemptsExhaustedError(_AttemptedError, NotServedError):
     """Every deployment that the request was allowed to try has failed; ``attempts`` tells the story in order."""
 

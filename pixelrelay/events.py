@@ -137,6 +137,28 @@ class DeploymentChanged:
     learned: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class StoreModeChanged:
+    """The shared store was lost, or found again."""
+
+    mode: str
+    """``shared``; or, while it is away, ``share``, ``open`` or ``closed``, as configured."""
+    reason: str
+    processes: int
+    """That are known to share the quotas, this one among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreAsked:
+    """One round trip to the shared store ended."""
+
+    step: str
+    """``reserve``, ``settle``, ``cancel``, ``tend``, ``join`` or ``look``."""
+    seconds: float
+    error: str | None = None
+    """A short word for what went wrong, of a closed set; ``None`` if nothing did."""
+
+
 Event: TypeAlias = (
     RequestStarted
     | RequestPlanned
@@ -148,6 +170,8 @@ Event: TypeAlias = (
     | FellBack
     | RequestFinished
     | DeploymentChanged
+    | StoreModeChanged
+    | StoreAsked
 )
 
 Observer: TypeAlias = Callable[[Event], None]

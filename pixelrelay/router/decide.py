@@ -98,6 +98,7 @@ class Ending(Enum):
     REFUSED = "refused"
     AMBIGUOUS = "ambiguous"
     EXHAUSTED = "exhausted"
+    STORE_LOST = "store_lost"
     FULL = "full"
     DEADLINE = "deadline"
 
@@ -106,7 +107,7 @@ class Ending(Enum):
 class GiveUp:
     ending: Ending
     retry_after: float | None = None
-    """Seconds, where ``FULL``; ``None`` if there will never be room."""
+    """Seconds, where ``FULL`` or ``STORE_LOST``; ``None`` if there will never be room."""
 
 
 Step: TypeAlias = Ask | GiveUp

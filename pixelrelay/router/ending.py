@@ -10,6 +10,7 @@ from pixelrelay.errors import (
     PixelRelayError,
     ProviderRefusedError,
     QuotaExceededError,
+    StoreUnavailableError,
 )
 from pixelrelay.outcomes import Attempt
 from pixelrelay.router.decide import Ending, GiveUp
@@ -26,6 +27,8 @@ def error_of(step: GiveUp, model: str, attempts: tuple[Attempt, ...]) -> PixelRe
             return AmbiguousOutcomeError(model, attempts)
         case Ending.EXHAUSTED:
             return AttemptsExhaustedError(model, attempts)
+        case Ending.STORE_LOST:
+            return StoreUnavailableError(model, step.retry_after, attempts)
         case Ending.FULL:
             return QuotaExceededError(model, step.retry_after, attempts)
         case Ending.DEADLINE:

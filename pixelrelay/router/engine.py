@@ -34,7 +34,7 @@ from pixelrelay.router.plan import Plan
 from pixelrelay.router.reactions import LOUD, report_of
 from pixelrelay.router.retry_budget import RetryBudget
 from pixelrelay.router.strategies import STRATEGIES, StrategyName
-from pixelrelay.store.base import Full, Report, Reservation, Store, Ticket, Verdict
+from pixelrelay.store.base import Full, Report, Reservation, Store, StoreLostError, Ticket, Verdict
 
 log = logging.getLogger("pixelrelay")
 
@@ -111,7 +111,10 @@ class Engine:
                 raise GivenUpError(step, story)
             await _clock.sleep_until(step.not_before)
             began = _clock.now()
-            taken = await self._reserve(request, step, call, journal)
+            try:
+                taken = await self._reserve(request, step, call, journal)
+            except StoreLostError as lost:
+                raise GivenUpError(GiveUp(Ending.STORE_LOST, lost.seconds), story) from lost
             waited += _clock.now() - began
             if isinstance(taken, Full):
                 free_at = None if taken.seconds is None else _clock.now() + taken.seconds

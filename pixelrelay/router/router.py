@@ -17,7 +17,16 @@ from pixelrelay import _clock
 from pixelrelay._transport.transport import Transport
 from pixelrelay.config import RelayConfig, load, resolve, warnings_of
 from pixelrelay.errors import InvalidRequestError, Problem
-from pixelrelay.events import DeploymentChanged, Event, Observer, RequestFinished, RequestPlanned, RequestStarted
+from pixelrelay.events import (
+    DeploymentChanged,
+    Event,
+    Observer,
+    RequestFinished,
+    RequestPlanned,
+    RequestStarted,
+    StoreAsked,
+    StoreModeChanged,
+)
 from pixelrelay.images import NOTHING, ImageRequest, Images, InputImage, Operation
 from pixelrelay.router.candidates import Candidate, Group
 from pixelrelay.router.decide import Policy
@@ -28,7 +37,7 @@ from pixelrelay.router.plan import Fleet, Plan, plan
 from pixelrelay.router.results import result_of
 from pixelrelay.router.retry_budget import RetryBudget
 from pixelrelay.router.strategies import STRATEGIES, StrategyName
-from pixelrelay.store.base import Change, DeploymentState, Store
+from pixelrelay.store.base import Asked, Change, DeploymentState, ModeChange, Notice, Store
 from pixelrelay.store.health import HealthPolicy
 from pixelrelay.store.memory import MemoryStore
 
@@ -76,7 +85,7 @@ class Router:
         self._transport = transport or Transport(max_reply_bytes=self._config.max_reply_bytes, rng=self._rng)
         self._observers = list(observers)
         self._engine = Engine(self._store, self._transport, _budget(self._config), self._tell, self._rng)
-        self._store.listen(self._changed)
+        self._store.listen(self._noticed)
 
     @classmethod
     def from_config(
@@ -311,11 +320,15 @@ class Router:
 
     # --- telling -----------------------------------------------------------------------------------------------
 
-    def _changed(self, change: Change) -> None:
-        probation = change.probation.value if change.probation else None
-        self._tell(
-            DeploymentChanged(change.deployment, probation, change.cooling, change.quota, change.limit, change.learned)
-        )
+    def _noticed(self, notice: Notice) -> None:
+        match notice:
+            case Change(deployment, probation, cooling, quota, limit, learned):
+                said = probation.value if probation else None
+                self._tell(DeploymentChanged(deployment, said, cooling, quota, limit, learned))
+            case ModeChange(mode, reason, processes):
+                self._tell(StoreModeChanged(mode.value, reason, processes))
+            case Asked(step, seconds, error):
+                self._tell(StoreAsked(step, seconds, error))
 
     def _tell(self, event: Event) -> None:
         for observer in self._observers:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from pixelrelay.images import NOTHING
 from pixelrelay.quotas import Claim, SeenLimit, Unit
@@ -108,6 +108,8 @@ class QuotaState:
     """As configured."""
     learned: int
     """What is admitted in its place, by what the provider's answers taught; the same where they taught nothing."""
+    stated: int | None = None
+    """The limit that the provider's answers name, where they do; ``None`` for concurrent slots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +131,21 @@ class DeploymentState:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What somebody sees who looks at the shared state from outside, and takes nothing."""
+
+    deployments: Mapping[str, DeploymentState]
+    processes: tuple[str, ...] = ()
+    """Those that share the state and are alive, by the names they gave themselves."""
+
+
 class Store(Protocol):
     """Every method is one atomic step."""
 
-    degraded: bool
-    """Whether quotas are counted by this process alone although they should be shared."""
+    @property
+    def degraded(self) -> bool:
+        """Whether quotas are counted by this process alone although they should be shared."""
 
     async def reserve(
         self,
@@ -177,8 +189,11 @@ class Store(Protocol):
     def utilisation(self, deployment: str) -> float:
         """As ``state(deployment).utilisation``, and as quick as ``in_flight``."""
 
-    def listen(self, listener: Callable[[Change], None]) -> None:
-        """Tell ``listener`` of every change in health, cooldown and learned limits that this process makes."""
+    def listen(self, listener: Callable[[Notice], None]) -> None:
+        """Tell ``listener`` of every change in health, cooldown and learned limits that this process makes.
+
+        And, of a store that is shared, how it answers and when it is lost and found again.
+        """
 
     async def aclose(self) -> None:
         """Let go of connections. Reservations that are open stay open."""
@@ -196,3 +211,49 @@ class Change:
     limit: int | None = None
     learned: int | None = None
     """Where a quota's learned limit moved."""
+
+
+class Mode(Enum):
+    """How quotas are counted at present."""
+
+    SHARED = "shared"
+    """With all other processes."""
+    SHARE = "share"
+    """Alone, the shared store being away: with the limits divided by the last known number of processes."""
+    OPEN = "open"
+    """Alone, with the whole limits."""
+    CLOSED = "closed"
+    """Not at all: nothing is served until the shared store is back."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModeChange:
+    """The shared store was lost, or found again."""
+
+    mode: Mode
+    reason: str
+    """In words, and without any credential."""
+    processes: int
+    """That are known to share the quotas, this one among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One round trip to a shared store."""
+
+    step: str
+    seconds: float
+    error: str | None = None
+    """A short word for what went wrong: ``timeout``, ``connection``, ``readonly``, ``memory``, ``loading`` …"""
+
+
+Notice: TypeAlias = Change | ModeChange | Asked
+
+
+class StoreLostError(Exception):
+    """The shared store is away, and nothing is to be served without it."""
+
+    def __init__(self, reason: str, seconds: float) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+        """After which it is worth asking again."""

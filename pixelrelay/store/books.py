@@ -37,6 +37,10 @@ class QuotaBook:
     def limit(self) -> int:
         return self.learned.limit(self.spec.limit)
 
+    def state(self, now: float) -> QuotaState:
+        stated = self.learned.seen if isinstance(self.learned, Ladder) else None
+        return QuotaState(self.spec.unit, self.counter.used(now), self.spec.limit, self.limit, stated)
+
     def apply(self) -> bool:
         """Count by what is configured and learned now. Whether that changes what is admitted."""
         if isinstance(self.counter, RateCounter) and isinstance(self.learned, Ladder):
@@ -185,7 +189,7 @@ class Books:
         if known is None:
             return DeploymentState()
         cooling = max([known.health.free_at(now), *(quota.cooling_until for quota in known.quotas)]) - now
-        quotas = {q.spec.key: QuotaState(q.spec.unit, q.counter.used(now), q.spec.limit, q.limit) for q in known.quotas}
+        quotas = {quota.spec.key: quota.state(now) for quota in known.quotas}
         return DeploymentState(known.in_flight, known.health.probation(now), max(0.0, cooling), quotas)
 
     def in_flight(self, deployment: str) -> int:
