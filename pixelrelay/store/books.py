@@ -10,7 +10,7 @@ from pixelrelay.quotas import WINDOW, Quota, Shape, Unit
 from pixelrelay.store.base import DeploymentState, Offer, QuotaState, Reservation
 from pixelrelay.store.counters import INSTANT, NEVER, SOON, Counter, FixedCounter, RateCounter, SlotCounter
 from pixelrelay.store.health import Health
-from pixelrelay.store.rules import Ladder, SlotLimit, rules_of
+from pixelrelay.store.rules import WHOLE, Ladder, Portion, SlotLimit, rules_of
 
 
 @dataclass(slots=True, eq=False)
@@ -23,6 +23,7 @@ class QuotaBook:
     cooling_until: float = float("-inf")
     deployments: set[str] = field(default_factory=set)
     """Who draws on it."""
+    portion: Portion = WHOLE
 
     def has_room(self, amount: int, now: float) -> bool:
         return self.cooling_until <= now + INSTANT and self.counter.has_room(amount, now)
@@ -35,7 +36,7 @@ class QuotaBook:
 
     @property
     def limit(self) -> int:
-        return self.learned.limit(self.spec.limit)
+        return self.portion.of(self.learned.limit(self.spec.limit))
 
     def state(self, now: float) -> QuotaState:
         stated = self.learned.seen if isinstance(self.learned, Ladder) else None
@@ -44,7 +45,7 @@ class QuotaBook:
     def apply(self) -> bool:
         """Count by what is configured and learned now. Whether that changes what is admitted."""
         if isinstance(self.counter, RateCounter) and isinstance(self.learned, Ladder):
-            before, self.counter.rules = self.counter.rules, rules_of(self.spec, self.learned)
+            before, self.counter.rules = self.counter.rules, rules_of(self.spec, self.learned, self.portion)
             return self.counter.rules != before
         if isinstance(self.counter, FixedCounter | SlotCounter):
             limits = self.counter.limit, self.counter.largest
@@ -78,6 +79,7 @@ class Books:
         self._quotas: dict[str, QuotaBook] = {}
         self._deployments: dict[str, DeploymentBook] = {}
         self._held: dict[str, Held] = {}
+        self._portion = WHOLE
         self.upset = False
         """Whether what is planned has been overtaken by what happened since."""
 
@@ -163,6 +165,25 @@ class Books:
             self.deployment(reservation.offer.deployment).in_flight -= 1
         return held
 
+    def split(self, portion: Portion) -> None:
+        """Go by a portion of every limit from now on."""
+        self._portion = portion
+        for quota in self._quotas.values():
+            quota.portion = portion
+            quota.apply()
+
+    def count(self, key: str, spec: Quota, amount: int, now: float) -> None:
+        """Book what somebody else has used of a quota."""
+        self.quota(spec, now).counter.book(key, amount, now, WINDOW)
+
+    def discount(self, key: str) -> None:
+        """Take back all that was counted under ``key``."""
+        for quota in self._quotas.values():
+            quota.counter.settle(key, 0)
+
+    def quotas(self) -> Sequence[Quota]:
+        return [quota.spec for quota in self._quotas.values()]
+
     # --- the forecast ------------------------------------------------------------------------------------------
 
     def plan(self, key: str, offer: Offer, at: float, now: float) -> Set[str]:
@@ -209,7 +230,8 @@ class Books:
     def quota(self, spec: Quota, now: float) -> QuotaBook:
         known = self._quotas.get(spec.key)
         if known is None:
-            known = self._quotas[spec.key] = QuotaBook(spec, *self._counting(spec))
+            known = self._quotas[spec.key] = QuotaBook(spec, *self._counting(spec), portion=self._portion)
+            known.apply()
         elif known.spec is not spec and known.spec != spec:
             self._respecify(known, spec, now)
         return known

@@ -6,11 +6,12 @@ attempts end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from random import Random
 
 from pixelrelay import _clock
+from pixelrelay.images import NOTHING
 from pixelrelay.quotas import Unit
 from pixelrelay.store.base import (
     Change,
@@ -25,7 +26,10 @@ from pixelrelay.store.base import (
 from pixelrelay.store.books import Books, Held, QuotaBook
 from pixelrelay.store.health import HealthPolicy
 from pixelrelay.store.line import Line, Waiter
-from pixelrelay.store.rules import Ladder, SlotLimit
+from pixelrelay.store.rules import Ladder, Portion, SlotLimit
+
+OTHERS = "others"
+"""Under which is booked what other processes have used."""
 
 
 class MemoryStore:
@@ -40,12 +44,15 @@ class MemoryStore:
         clock: Callable[[], float] = _clock.now,
         wall: Callable[[], float] = _clock.wall,
         rng: Random | None = None,
+        name: str = "r",
     ) -> None:
+        """``name`` begins the ids of all reservations."""
         self._policy = health or HealthPolicy()
         self._clock = clock
         self._wall_clock = wall
         self._rng = rng or Random()
-        self._names = count(1)
+        self._name = name
+        self._numbers = count(1)
         self._books = Books(self._wall)
         self._line = Line(self._books, clock)
         self._tickets: dict[str, Waiter] = {}
@@ -65,8 +72,8 @@ class MemoryStore:
     ) -> Reservation | Ticket | Full:
         now = self._clock()
         self._line.serve(now)
-        number = next(self._names)
-        waiter = Waiter(f"r{number}", (-priority, number), offers, now + patience, now + within, panic)
+        number = next(self._numbers)
+        waiter = Waiter(f"{self._name}{number}", (-priority, number), offers, now + patience, now + within, panic)
         if granted := self._line.served_at_once(waiter, now):
             return granted
         self._line.enter(waiter, now)
@@ -161,6 +168,31 @@ class MemoryStore:
             self._tell(Change(reservation.offer.deployment, probation=after[0], cooling=after[1] - now))
             return True
         return health.probe != was.probe
+
+    # --- standing in for a store that is shared ----------------------------------------------------------------
+
+    def adopt(self, reservation: Reservation) -> None:
+        """Count what was granted elsewhere, as if it had been granted here. It is settled here as well."""
+        self._books.take(reservation.id, reservation.index, reservation.offer, self._clock())
+
+    def used(self) -> Mapping[str, int]:
+        """What counts against each quota now, by its key."""
+        now = self._clock()
+        return {quota.key: self._books.quota(quota, now).counter.used(now) for quota in self._books.quotas()}
+
+    def split(self, portion: Portion, others: Mapping[str, int] = NOTHING) -> None:
+        """Go by a portion of every limit from now on, or by the whole again.
+
+        ``others`` is what other processes have used, by quota key: it is counted here, until ``split`` is called
+        again, as if it had been used now.
+        """
+        now = self._clock()
+        self._books.discount(OTHERS)
+        self._books.split(portion)
+        for quota in self._books.quotas():
+            if others.get(quota.key, 0) > 0:
+                self._books.count(OTHERS, quota, others[quota.key], now)
+        self._line.made_room(now)
 
     # --- looking -----------------------------------------------------------------------------------------------
 

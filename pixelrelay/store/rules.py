@@ -105,6 +105,28 @@ class SlotLimit:
 
 
 @dataclass(frozen=True, slots=True)
+class Portion:
+    """The part of every limit that one of several processes goes by while they cannot count together.
+
+    The parts of all add up to the limit. Where there are more processes than calls a window, each has one call, and
+    its windows are longer in proportion.
+    """
+
+    index: int = 0
+    count: int = 1
+
+    def of(self, limit: int) -> int:
+        return max(1, limit // self.count + (self.index < limit % self.count))
+
+    def stretch(self, limit: int) -> float:
+        """How many times as long a window lasts."""
+        return max(1.0, self.count / limit)
+
+
+WHOLE = Portion()
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """What must hold of every booking of a rate quota."""
 
@@ -120,14 +142,18 @@ class Rules:
         return max(seconds for seconds, _ in self.windows)
 
 
-def rules_of(quota: Quota, ladder: Ladder) -> Rules:
+def rules_of(quota: Quota, ladder: Ladder, portion: Portion = WHOLE) -> Rules:
     """The rules that keep ``quota`` in the shape and share that its ladder has come to."""
     limit, guard = ladder.limit(quota.limit), quota.guard
-    windows = [(WINDOW + guard, limit)]
+    windows = [_window(WINDOW, limit, guard, portion)]
     spacing = 0.0
     if ladder.shape is Shape.SLICED:
-        windows.append((SLICE + guard, ceil(limit * SLICE / WINDOW)))
+        windows.append(_window(SLICE, ceil(limit * SLICE / WINDOW), guard, portion))
     if ladder.shape is Shape.PACED:
         # At six a minute and below, the window never binds before the spacing does, so the spacing bears the guard.
-        spacing = WINDOW / limit + (guard if limit <= 6 else 0.0)
+        spacing = WINDOW * portion.count / limit + (guard if limit <= 6 else 0.0)
     return Rules(ladder.largest(quota.limit), tuple(windows), spacing)
+
+
+def _window(seconds: float, limit: int, guard: float, portion: Portion) -> tuple[float, int]:
+    return seconds * portion.stretch(limit) + guard, portion.of(limit)
