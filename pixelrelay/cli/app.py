@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "edit": "pixelrelay.cli.edit:edit",
     "check": "pixelrelay.cli.check:check",
     "explain": "pixelrelay.cli.explain:explain",
+    "quotas": "pixelrelay.cli.quotas:quotas",
     "demo": "pixelrelay.cli.demo:demo",
 }
 """In the order of the help."""

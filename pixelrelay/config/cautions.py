@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from pixelrelay.config.drafts import Lookup
 from pixelrelay.config.models import DeploymentConfig, RelayConfig
 from pixelrelay.config.problems import path_of
+from pixelrelay.config.store import OPTIONS
 from pixelrelay.errors import Problem
 from pixelrelay.providers import registry
 from pixelrelay.providers.base import Provider
@@ -20,8 +21,12 @@ _NO_SUCH_MODEL = "no such model"
 
 
 def warnings_of(config: RelayConfig, today: date, lookup: Lookup = registry.provider) -> list[Problem]:
-    """Models that are or soon will be retired, models their provider is not known to have, pools without members."""
-    return [*_model_warnings(config, today, lookup), *_pool_warnings(config)]
+    """What can be used and had better be known.
+
+    Models that are or soon will be retired, models their provider is not known to have, pools without members, and
+    what is said about a shared store where there is none.
+    """
+    return [*_model_warnings(config, today, lookup), *_pool_warnings(config), *_store_warnings(config)]
 
 
 def _model_warnings(config: RelayConfig, today: date, lookup: Lookup) -> Iterator[Problem]:
@@ -55,3 +60,11 @@ def _pool_warnings(config: RelayConfig) -> Iterator[Problem]:
     for pool in config.pools:
         if not any(pool in deployment.pools for deployment in deployments):
             yield Problem(path_of(("pools", pool)), "no deployment is in this pool")
+
+
+def _store_warnings(config: RelayConfig) -> Iterator[Problem]:
+    if config.store is None:
+        for name in OPTIONS:
+            if name in config.model_fields_set:
+                message = "means nothing to a store in memory; a shared one is written store: redis://HOST:6379/0"
+                yield Problem(name, message)

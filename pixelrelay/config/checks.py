@@ -12,6 +12,7 @@ from typing import Any
 
 from pixelrelay.config.drafts import Draft, Judgement, Lookup, drafts_of, judged, mapping, texts
 from pixelrelay.config.problems import Finding, Loc, hint, path_of
+from pixelrelay.config.store import secret_texts
 from pixelrelay.providers import registry
 
 
@@ -59,7 +60,7 @@ def prepared(data: Any, common: AbstractSet[str], reading: Reading) -> Prepared:
     ]
     ready = {name: _rebuilt(group, by_group[name], judgements) for name, group in groups.items()}
     secrets = frozenset(secret for judgement in judgements.values() for secret in judgement.secrets)
-    return Prepared({**written, "models": ready}, findings, secrets)
+    return Prepared({**written, "models": ready}, findings, secrets | secret_texts(written.get("store")))
 
 
 def _rebuilt(group: Any, drafts: Iterable[Draft], judgements: Mapping[Loc, Judgement]) -> Any:

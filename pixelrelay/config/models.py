@@ -30,6 +30,7 @@ from pydantic_core import PydanticCustomError
 from pixelrelay._transport.timeouts import Timeouts
 from pixelrelay.config.checks import Reading, prepared
 from pixelrelay.config.problems import findings_of, report
+from pixelrelay.config.store import StoreUrl, read_store, valid_prefix
 from pixelrelay.cost.prices import Price
 from pixelrelay.errors import ConfigError
 from pixelrelay.providers.base import ProviderOptions
@@ -72,6 +73,7 @@ NotNegative: TypeAlias = Annotated[float, Field(ge=0), BeforeValidator(_number)]
 AtLeastOne: TypeAlias = Annotated[int, Field(gt=0), BeforeValidator(_number)]
 Dollars: TypeAlias = Annotated[Decimal, Field(ge=0), BeforeValidator(_written)]
 Ambiguous: TypeAlias = Literal["rebuy", "fail"]
+StoreTimeout: TypeAlias = Annotated[float, Field(gt=0, le=10), BeforeValidator(_number)]
 
 
 class Settings(BaseModel):
@@ -267,8 +269,19 @@ class RelayConfig(Settings):
     """The model groups, by name."""
     pools: dict[Name, PoolConfig] = {}
     """Limits that several deployments share, by name."""
-    store: Literal["memory"] | None = None
-    """Where quotas and health are kept: `memory`, for a single process."""
+    store: Annotated[StoreUrl | None, BeforeValidator(read_store)] = None
+    """Where quotas and health are kept: `memory`, which is this process's alone, or the address of a Redis (or Valkey)
+    that all processes of a fleet share."""
+    store_timeout: StoreTimeout = 0.25
+    """Seconds that a request waits for an answer of the shared store, at most 10; then the store counts as lost."""
+    on_store_loss: Literal["share", "closed", "open"] = "share"
+    """What each process does while the shared store is lost: `share`, go on with the limits divided by the number of
+    processes; `closed`, serve nothing until it is back; `open`, go on with the whole limits."""
+    store_prefix: Annotated[str, AfterValidator(valid_prefix)] = "pixelrelay"
+    """What the names of all keys in the shared store begin with. Those that have one prefix are one fleet, and share
+    their quotas."""
+    store_batches: bool = False
+    """Whether to take shares of large quotas from the shared store in small batches, to ask it less often."""
     deadline: Positive = 180.0
     """Seconds for a request, with all its waiting and attempts."""
     on_ambiguous: Ambiguous = "rebuy"
@@ -290,6 +303,11 @@ class RelayConfig(Settings):
     """The size of an input image at most."""
     max_reply_bytes: AtLeastOne = 268_435_456
     """The size of a provider's answer, or of a picture fetched from it, at most."""
+
+    @property
+    def store_url(self) -> str | None:
+        """The address of the shared store with its password, which is not to be shown; ``None`` for memory."""
+        return None if self.store is None else self.store.get_secret_value()
 
     @model_validator(mode="wrap")
     @classmethod

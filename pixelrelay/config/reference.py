@@ -28,6 +28,7 @@ from pixelrelay.config.models import (
     Settings,
     TimeoutsConfig,
 )
+from pixelrelay.config.store import StoreUrl
 from pixelrelay.providers import registry
 
 INTRODUCTION = """\
@@ -76,6 +77,25 @@ variable is empty or not set. A text that is `os.environ/NAME` and nothing else 
 `load("relay.yaml")` reads a file, and `load({"models": …})` takes the same data; both fill in variables.
 `RelayConfig(models=…)` takes what it is given as it is. What only a provider knows stands beside the other keys of a
 deployment in a file, and under `options` where a `DeploymentConfig` is built in Python.
+
+## One store for a fleet
+
+Where `store` is left out, each process counts for itself. Several processes that draw on the same accounts name one
+Redis (`store: redis://cache.internal:6379/0`) and count together, all that have one `store_prefix`. What that promises,
+and what happens while it is away, is told in [One fleet, many processes](redis.md).
+
+| `store` | |
+|---|---|
+| `redis://USER:PASSWORD@HOST:6379/0` | one server, and the number of its database; `rediss://` with TLS |
+| `unix:///run/redis/redis.sock?db=0` | the same by a Unix socket |
+| `redis+sentinel://HOST:26379,HOST2:26379/SERVICE/0` | the server these Sentinels name; `rediss+sentinel://` with TLS |
+| `redis+cluster://HOST:6379,HOST2:6379` | a cluster, by any of its nodes; `rediss+cluster://` with TLS |
+
+User and password may be left out, and so may ports and databases. A password alone is written `:PASSWORD@`, best as
+`:${NAME}@`; what has a meaning in an address stands in it by its code (`/` is `%2F`, `@` is `%40`, `%` is `%25`). No
+password is ever shown. Behind a `?` may stand, with TLS, `ssl_ca_certs`, `ssl_certfile` and `ssl_keyfile` (paths),
+`ssl_check_hostname` (`true` or `false`) and `ssl_cert_reqs` (`required` or `none`); with Sentinels, the
+`sentinel_username` and `sentinel_password` that they themselves ask for.
 
 ## Which limits hold
 
@@ -164,6 +184,7 @@ _PLAIN: dict[Any, str] = {
     float: "a number",
     int: "a whole number",
     SecretStr: "text, kept secret",
+    StoreUrl: "`memory`, or an address as `redis://HOST:6379/0`, kept secret",
     str: "text",
 }
 

@@ -19,9 +19,10 @@ from pixelrelay.quotas import Quota, Shape, Unit
 PIXELS = 1_000_000
 """In a megapixel, which is what people and providers name; quotas count pixels."""
 
-_UNITS: Mapping[Unit, str] = dict(
+WRITTEN_AS: Mapping[Unit, str] = dict(
     zip((Unit.REQUESTS, Unit.IMAGES, Unit.MEGAPIXELS, Unit.CONCURRENT), LIMITS, strict=True)
 )
+"""The key that a limit in each unit is written with."""
 _STRICTER = (Shape.FIXED, Shape.ROLLING, Shape.SLICED, Shape.PACED)
 
 
@@ -109,7 +110,7 @@ def _pool_quotas(name: str, pool: PoolConfig, config: RelayConfig, lookup: Looku
 
 def _limits(written: Limits) -> dict[Unit, int]:
     """The limits that were written, as quotas count them."""
-    given = {unit: getattr(written, name) for unit, name in _UNITS.items()}
+    given = {unit: getattr(written, name) for unit, name in WRITTEN_AS.items()}
     return {unit: max(1, int(Decimal(repr(limit)) * _per(unit))) for unit, limit in given.items() if limit is not None}
 
 

@@ -39,7 +39,7 @@ from pixelrelay.router.retry_budget import RetryBudget
 from pixelrelay.router.strategies import STRATEGIES, StrategyName
 from pixelrelay.store.base import Asked, Change, DeploymentState, ModeChange, Notice, Store
 from pixelrelay.store.health import HealthPolicy
-from pixelrelay.store.memory import MemoryStore
+from pixelrelay.store.opening import open_store
 
 log = logging.getLogger("pixelrelay")
 
@@ -77,11 +77,12 @@ class Router:
         observers: Sequence[Observer] = (),
         rng: Random | None = None,
     ) -> None:
-        """``config`` is checked whole (``ConfigError``). ``store`` is this process's memory by default."""
+        """``config`` is checked whole (``ConfigError``). ``store`` is the one that it names by default."""
         self._config = config if isinstance(config, RelayConfig) else load(config)
         self._rng = rng or Random()
         self._fleet = _fleet(self._config, {})
-        self._store = store or MemoryStore(health=HealthPolicy(**self._config.health.model_dump()), rng=self._rng)
+        health = HealthPolicy(**self._config.health.model_dump())
+        self._store = store or open_store(self._config, health, self._rng)
         self._transport = transport or Transport(max_reply_bytes=self._config.max_reply_bytes, rng=self._rng)
         self._observers = list(observers)
         self._engine = Engine(self._store, self._transport, _budget(self._config), self._tell, self._rng)

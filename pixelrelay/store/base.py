@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from pixelrelay.images import NOTHING
 from pixelrelay.quotas import Claim, SeenLimit, Unit
@@ -224,6 +224,10 @@ class Mode(Enum):
     """Alone, with the whole limits."""
     CLOSED = "closed"
     """Not at all: nothing is served until the shared store is back."""
+
+
+OnLoss: TypeAlias = Literal["share", "closed", "open"]
+"""What to do without the shared store: go on with this process's part of the limits, refuse, or go on with all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,8 @@ class QuotaBook:
         if isinstance(self.counter, RateCounter) and isinstance(self.learned, Ladder):
             before, self.counter.rules = self.counter.rules, rules_of(self.spec, self.learned, self.portion)
             return self.counter.rules != before
+        if isinstance(self.counter, FixedCounter):
+            self.counter.guard = self.spec.guard
         if isinstance(self.counter, FixedCounter | SlotCounter):
             limits = self.counter.limit, self.counter.largest
             self.counter.limit, self.counter.largest = self.limit, self.learned.largest(self.spec.limit)
@@ -92,14 +94,14 @@ class Books:
 
     def quotas_have_room(self, offer: Offer, now: float, contested: Set[str]) -> bool:
         for claim in offer.claims:
-            if claim.quota.key in contested or not self.quota(claim.quota, now).has_room(claim.amount, now):
+            if claim.quota.key in contested or not self.quota(claim.quota).has_room(claim.amount, now):
                 return False
         return True
 
     def short(self, offer: Offer, now: float) -> list[str]:
         """The quotas that have too little room for the offer, though they may have some."""
         large = (claim for claim in offer.claims if claim.amount > 1)
-        return [claim.quota.key for claim in large if not self.quota(claim.quota, now).has_room(claim.amount, now)]
+        return [claim.quota.key for claim in large if not self.quota(claim.quota).has_room(claim.amount, now)]
 
     def panic(self, offers: Sequence[Offer], timely: Sequence[int], now: float) -> int | None:
         """Where every offer is ill, which of the ``timely`` to probe before its time.
@@ -117,23 +119,21 @@ class Books:
         if health.probe:
             return NEVER
         moment = now if panicking else health.free_at(now)
-        return self._all_at_once(offer, moment, now, QuotaBook.opens)
+        return self._all_at_once(offer, moment, QuotaBook.opens)
 
     def free_at(self, offer: Offer, now: float) -> float:
         """When all that the offer claims is thought to be free at once, behind all who wait."""
         for claim in offer.claims:
-            self.quota(claim.quota, now).deployments.add(offer.deployment)
+            self.quota(claim.quota).deployments.add(offer.deployment)
         health = self.deployment(offer.deployment).health
         moment = max(health.free_at(now), now + SOON) if health.probe else health.free_at(now)
-        return self._all_at_once(offer, moment, now, lambda book, amount, after: book.earliest(amount, after, now))
+        return self._all_at_once(offer, moment, lambda book, amount, after: book.earliest(amount, after, now))
 
-    def _all_at_once(
-        self, offer: Offer, moment: float, now: float, room: Callable[[QuotaBook, int, float], float]
-    ) -> float:
+    def _all_at_once(self, offer: Offer, moment: float, room: Callable[[QuotaBook, int, float], float]) -> float:
         """The first moment from ``moment`` on at which every claim has room: the claims push it on in turn."""
         agreed = 0
         for claim in cycle(offer.claims):
-            later = room(self.quota(claim.quota, now), claim.amount, moment)
+            later = room(self.quota(claim.quota), claim.amount, moment)
             agreed = 1 if later > moment else agreed + 1
             moment = later
             if agreed == len(offer.claims) or moment == NEVER:
@@ -148,7 +148,7 @@ class Books:
         probe = deployment.health.ill_until is not None
         if probe:
             deployment.health = replace(deployment.health, probe=key)
-        quotas = tuple((self.quota(claim.quota, now), claim.amount) for claim in offer.claims)
+        quotas = tuple((self.quota(claim.quota), claim.amount) for claim in offer.claims)
         for quota, amount in quotas:
             if not quota.counter.book(key, amount, now, offer.expected):
                 self.upset = True
@@ -174,7 +174,7 @@ class Books:
 
     def count(self, key: str, spec: Quota, amount: int, now: float) -> None:
         """Book what somebody else has used of a quota."""
-        self.quota(spec, now).counter.book(key, amount, now, WINDOW)
+        self.quota(spec).counter.book(key, amount, now, WINDOW)
 
     def discount(self, key: str) -> None:
         """Take back all that was counted under ``key``."""
@@ -186,14 +186,14 @@ class Books:
 
     # --- the forecast ------------------------------------------------------------------------------------------
 
-    def plan(self, key: str, offer: Offer, at: float, now: float) -> Set[str]:
+    def plan(self, key: str, offer: Offer, at: float) -> Set[str]:
         """Note that ``key`` is thought to take ``offer`` at ``at``, which ``free_at`` named.
 
         The deployments for which that may change what is thought: its own, and those that share a quota with it.
         """
         touched = {offer.deployment}
         for claim in offer.claims:
-            quota = self.quota(claim.quota, now)
+            quota = self.quota(claim.quota)
             quota.counter.plan(key, claim.amount, at, offer.expected)
             touched |= quota.deployments
         return touched
@@ -227,14 +227,21 @@ class Books:
             known = self._deployments[name] = DeploymentBook()
         return known
 
-    def quota(self, spec: Quota, now: float) -> QuotaBook:
+    def quota(self, spec: Quota) -> QuotaBook:
+        """What is counted under the key, whatever ``spec`` was configured then."""
         known = self._quotas.get(spec.key)
         if known is None:
             known = self._quotas[spec.key] = QuotaBook(spec, *self._counting(spec), portion=self._portion)
             known.apply()
-        elif known.spec is not spec and known.spec != spec:
-            self._respecify(known, spec, now)
         return known
+
+    def specify(self, offers: Sequence[Offer], now: float) -> None:
+        """What was asked for last is what is configured: for those who asked before, as well."""
+        for offer in offers:
+            for claim in offer.claims:
+                known = self.quota(claim.quota)
+                if known.spec is not claim.quota and known.spec != claim.quota:
+                    self._respecify(known, claim.quota, now)
 
     def _counting(self, spec: Quota) -> tuple[Counter, Ladder | SlotLimit]:
         if spec.unit is Unit.CONCURRENT:

@@ -108,17 +108,30 @@ class RateCounter:
         return self._sums[index] - (self._sums[index - 1] if index else self._trimmed)
 
     def book(self, key: str, amount: int, now: float, expected: float) -> bool:  # noqa: ARG002
-        foreseen = self.planned and self._keys[self._booked] == key and self._amount(self._booked) == amount
+        planned = self.planned
+        foreseen = planned and self._keys[self._booked] == key and self._amount(self._booked) == amount
         if foreseen:
             self._at[self._booked] = now
         else:
-            had_plans = self.planned
-            self.forget_plans()
-            self._append(key, amount, now)
-            foreseen = not had_plans
+            self._drop_plan(key)
+            self._keys.insert(self._booked, key)
+            self._at.insert(self._booked, now)
+            self._sums.insert(self._booked, self._sums[self._booked - 1] if self._booked else self._trimmed)
+            self._change(self._booked, amount)
         self._booked += 1
         self._trim(now)
-        return foreseen
+        return foreseen or not planned
+
+    def _drop_plan(self, key: str) -> None:
+        """Whoever was foreseen to come now or later comes now, or elsewhere."""
+        if key in self._keys[self._booked :]:
+            index = self._keys.index(key, self._booked)
+            self._change(index, -self._amount(index))
+            del self._keys[index], self._at[index], self._sums[index]
+
+    def _change(self, index: int, by: int) -> None:
+        for later in range(index, len(self._sums)):
+            self._sums[later] += by
 
     def plan(self, key: str, amount: int, at: float, expected: float) -> None:  # noqa: ARG002
         self._append(key, amount, at)
@@ -130,14 +143,10 @@ class RateCounter:
 
     def _trim(self, now: float) -> None:
         gone = bisect_right(self._at, now - self.rules.longest, 0, self._booked)
-        if gone > 64 or gone == self._booked:
-            self._drop(gone)
-
-    def _drop(self, count: int) -> None:
-        if count:
-            self._trimmed = self._sums[count - 1]
-            del self._keys[:count], self._at[:count], self._sums[:count]
-            self._booked -= count
+        if gone:
+            self._trimmed = self._sums[gone - 1]
+            del self._keys[:gone], self._at[:gone], self._sums[:gone]
+            self._booked -= gone
 
     def forget_plans(self) -> None:
         del self._keys[self._booked :], self._at[self._booked :], self._sums[self._booked :]
@@ -148,8 +157,7 @@ class RateCounter:
         except ValueError:
             return False  # it has left the window, where it counts no more
         change = used - self._amount(index)
-        for later in range(index, len(self._sums)):
-            self._sums[later] += change
+        self._change(index, change)
         if used == 0:
             del self._keys[index], self._at[index], self._sums[index]
             self._booked -= 1
@@ -170,7 +178,7 @@ class FixedCounter:
 
     def __init__(self, limit: int, guard: float, wall: Callable[[float], float]) -> None:
         self.limit = self.largest = limit
-        self._guard = guard
+        self.guard = guard
         self._wall = wall
         self._entries: dict[str, tuple[int, tuple[int, ...]]] = {}
         self._booked: Tally[int] = Tally()
@@ -197,7 +205,7 @@ class FixedCounter:
             return NEVER
         while not self._fits(amount, moment, taken):
             into = self._wall(moment) % WINDOW
-            moment += (WINDOW if into >= self._guard else 0.0) + self._guard - into + INSTANT
+            moment += (WINDOW if into >= self.guard else 0.0) + self.guard - into + INSTANT
         return moment
 
     def _fits(self, amount: int, moment: float, taken: Callable[[int], int]) -> bool:
@@ -205,7 +213,7 @@ class FixedCounter:
 
     def _minutes(self, moment: float) -> tuple[int, ...]:
         wall = self._wall(moment)
-        first, last = (int(edge // WINDOW) for edge in (wall - self._guard, wall + self._guard))
+        first, last = (int(edge // WINDOW) for edge in (wall - self.guard, wall + self.guard))
         return (first,) if first == last else (first, last)
 
     def book(self, key: str, amount: int, now: float, expected: float) -> bool:  # noqa: ARG002
@@ -214,12 +222,11 @@ class FixedCounter:
         self._entries[key] = (amount, minutes)
         for minute in minutes:
             self._booked[minute] += amount
-        if next(iter(self._plans.items()), None) != (key, (amount, minutes)):
-            return not self.planned
-        del self._plans[key]
-        for minute in minutes:
-            self._planned[minute] -= amount
-        return True
+        foreseen = not self.planned or next(iter(self._plans.items())) == (key, (amount, minutes))
+        planned, when = self._plans.pop(key, (0, ()))
+        for minute in when:
+            self._planned[minute] -= planned
+        return foreseen
 
     def _forget_before(self, minute: int) -> None:
         for tally in (self._booked, self._planned):
@@ -294,9 +301,9 @@ class SlotCounter:
     def book(self, key: str, amount: int, now: float, expected: float) -> bool:
         self._held[key] = (amount, now + expected)
         self._in_use += amount
-        if next(iter(self._plans), None) != key:
-            return not self.planned
-        return self._plans.pop(key) == amount
+        foreseen = not self.planned or next(iter(self._plans.items())) == (key, amount)
+        self._plans.pop(key, None)
+        return foreseen
 
     def plan(self, key: str, amount: int, at: float, expected: float) -> None:
         self._plans[key] = amount

@@ -23,6 +23,8 @@ from pixelrelay.store.counters import INSTANT, NEVER, SOON
 
 GLANCE = 0.05
 """Seconds after which one who should have found room, and did not, looks again."""
+LONG = 64
+"""Waiters from which on the forecast is made anew at most every ``SOON``."""
 
 
 @dataclass(slots=True, eq=False)
@@ -58,6 +60,7 @@ class Waiter:
     changed: anyio.Event | None = None
     """While somebody waits for it."""
     granted: Reservation | None = None
+    sent_away: Full | None = None
 
     def timely(self, now: float) -> Sequence[int]:
         """Which of the offers can still be done in time."""
@@ -102,6 +105,8 @@ class Line:
         self._walked = _Walk()
         self._looked_at = float("-inf")
         """When the forecast was last found good or made anew."""
+        self._foreseen_at = float("-inf")
+        """When it was last made anew."""
         self._watch: Waiter | None = None
         self._alarm = NEVER
         """When the one who keeps watch wakes up."""
@@ -121,6 +126,8 @@ class Line:
         self._books.upset = True
         if self._waiters:
             self.walk(now)
+        else:
+            self._walked = _Walk()
 
     def walk(self, now: float) -> None:
         """Let each in the line, from its head, take what it can."""
@@ -181,24 +188,50 @@ class Line:
             self.walk(now)
             if waiter.granted is not None:
                 return
-        if overtakes or self._books.upset:
-            self._forecast(now)
-        else:
-            self._foresee(waiter, now, defaultdict(dict))
+        anew = self._find_place(waiter, now, overtakes=overtakes)
         if waiter.planned is None:
             self._remove(waiter)
-            return
-        waiter.grace = SOON
-        self._note(waiter, waiter.timely(now), now)
-        self._set_alarm()
+        else:
+            waiter.grace = SOON
+            self._note(waiter, waiter.timely(now), now)
+            self._set_alarm()
+        if anew:
+            self._send_away(now)
+
+    def _find_place(self, waiter: Waiter, now: float, *, overtakes: bool) -> bool:
+        """Foresee the newcomer's turn. Whether the whole forecast was made anew for it.
+
+        In a long line that is not done for each who comes. Who comes in between stands last in the forecast; if he
+        overtakes, that is later than his turn will be, so he is given a place even if it is too late for him.
+        """
+        if overtakes or self._books.upset:
+            if len(self._waiters) <= LONG or now >= self._foreseen_at + SOON:
+                self._forecast(now)
+                return True
+            self._foresee(waiter, now, defaultdict(dict), anyway=overtakes)
+        else:
+            self._foresee(waiter, now, defaultdict(dict))
+        return False
 
     def leave(self, waiter: Waiter) -> None:
         """Give up a place, if there is one."""
         if waiter in self._waiters:
+            now = self._clock()
+            waiter.sent_away = self.full(waiter, now)
             self._remove(waiter)
-            waiter.planned = None
             waiter.wake()
-            self.made_room(self._clock())
+            self.made_room(now)
+
+    def _send_away(self, now: float) -> None:
+        """Let those leave whose turn would come too late, all at once."""
+        late = [waiter for waiter in self._waiters if waiter.planned is None]
+        for waiter in late:
+            waiter.sent_away = self.full(waiter, now)
+        for waiter in late:
+            self._remove(waiter)
+            waiter.wake()
+        if late:
+            self.made_room(now)
 
     def _join(self, waiter: Waiter) -> None:
         offers = frozenset((o.deployment, *((c.quota.key, c.amount) for c in o.claims)) for o in waiter.offers)
@@ -216,28 +249,26 @@ class Line:
     # --- the forecast ------------------------------------------------------------------------------------------
 
     def _forecast(self, now: float) -> None:
-        """Make the forecast anew, and wake those whose turn would come too late."""
-        self._looked_at = now
+        """Make the forecast anew. Who has no plan then would be served too late."""
+        self._looked_at = self._foreseen_at = now
         self._books.forget_plans()
         known: _Known = defaultdict(dict)
         for waiter in self._waiters:
             self._foresee(waiter, now, known)
-            if waiter.planned is None:
-                waiter.wake()
 
-    def _foresee(self, waiter: Waiter, now: float, known: _Known) -> None:
-        """Plan the waiter's turn behind all others, if it comes in time."""
+    def _foresee(self, waiter: Waiter, now: float, known: _Known, *, anyway: bool = False) -> None:
+        """Plan the waiter's turn behind all others, if it comes in time, or ``anyway``."""
         waiter.planned, waiter.at = None, NEVER
         for offer in waiter.offers:
             times = known[offer.deployment]
             at = times.get(waiter.kind)
             if at is None:
                 at = times[waiter.kind] = self._books.free_at(offer, now)
-            if at < waiter.at and waiter.in_time(offer, at):
+            if at < waiter.at and (anyway or waiter.in_time(offer, at)):
                 waiter.planned, waiter.at = offer, at
         if waiter.planned is not None:
             waiter.aim = waiter.kind, waiter.planned.deployment
-            for touched in self._books.plan(waiter.id, waiter.planned, waiter.at, now):
+            for touched in self._books.plan(waiter.id, waiter.planned, waiter.at):
                 known[touched].clear()
 
     def full(self, waiter: Waiter, now: float) -> Full:
@@ -257,8 +288,8 @@ class Line:
                     self._look_again(now)
                 if waiter.granted is not None:
                     return waiter.granted
-                if waiter.planned is None:
-                    return self.full(waiter, now)
+                if waiter.sent_away is not None:
+                    return waiter.sent_away
                 waiter.changed = anyio.Event()
                 with anyio.move_on_after(self._sleep_of(waiter) - now):
                     await waiter.changed.wait()
@@ -272,6 +303,7 @@ class Line:
         self.walk(now)
         if self._books.upset or any(waiter.at + INSTANT < now for waiter in self._waiters):
             self._forecast(now)
+            self._send_away(now)
         self._looked_at = now
 
     def _sleep_of(self, waiter: Waiter) -> float:

@@ -72,6 +72,7 @@ class MemoryStore:
     ) -> Reservation | Ticket | Full:
         now = self._clock()
         self._line.serve(now)
+        self._books.specify(offers, now)
         number = next(self._numbers)
         waiter = Waiter(f"{self._name}{number}", (-priority, number), offers, now + patience, now + within, panic)
         if granted := self._line.served_at_once(waiter, now):
@@ -173,12 +174,14 @@ class MemoryStore:
 
     def adopt(self, reservation: Reservation) -> None:
         """Count what was granted elsewhere, as if it had been granted here. It is settled here as well."""
-        self._books.take(reservation.id, reservation.index, reservation.offer, self._clock())
+        now = self._clock()
+        self._books.specify((reservation.offer,), now)
+        self._books.take(reservation.id, reservation.index, reservation.offer, now)
 
     def used(self) -> Mapping[str, int]:
         """What counts against each quota now, by its key."""
         now = self._clock()
-        return {quota.key: self._books.quota(quota, now).counter.used(now) for quota in self._books.quotas()}
+        return {quota.key: self._books.quota(quota).counter.used(now) for quota in self._books.quotas()}
 
     def split(self, portion: Portion, others: Mapping[str, int] = NOTHING) -> None:
         """Go by a portion of every limit from now on, or by the whole again.

@@ -77,7 +77,7 @@ def test_a_mistake_in_a_deployment_is_told_at_its_key(deployment: dict[str, Any]
     ("changes", "line"),
     [
         ({"modles": {}}, "modles: unknown key; did you mean 'models'?"),
-        ({"store": "redis://:hunter2@localhost"}, "store: must be 'memory'"),
+        ({"store": "sqlite"}, "store: must be memory, or an address as redis://HOST:6379/0"),
         ({"deadline": 0}, "deadline: must be greater than 0"),
         ({"deadline": None}, "deadline: must be a number, not nothing"),
         ({"on_ambiguous": "buy"}, "on_ambiguous: must be 'fail' or 'rebuy'; did you mean 'rebuy'?"),
@@ -179,7 +179,7 @@ def test_all_mistakes_are_listed_in_the_order_of_the_file() -> None:
         "models.flux.deployments[1].endpoint: is missing",
         'models.flux.deployments[1].api_key: is missing: easel needs one (or token), best as "${NAME}"',
         "models.gpt.deployments: is empty",
-        "store: must be 'memory'",
+        "store: must be memory, or an address as redis://HOST:6379/0",
     ]
 
 

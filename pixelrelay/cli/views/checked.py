@@ -81,10 +81,17 @@ def _price(price: Price | None) -> str:
 def _whole(config: RelayConfig) -> Text:
     again = "one more attempt" if config.on_ambiguous == "rebuy" else "no further attempt"
     return Text(
-        f"deadline {seconds(config.deadline)}; quotas kept in {config.store or 'memory'}; "
+        f"deadline {seconds(config.deadline)}; quotas {_store(config)}; "
         f"after what may have been billed, {again}; at most {config.max_attempts} attempts a picture",
         "dim",
     )
+
+
+def _store(config: RelayConfig) -> str:
+    if config.store is None:
+        return "kept in memory"
+    # As text, an address has no password in it.
+    return f"shared in {config.store} by all with the prefix {config.store_prefix} (when lost: {config.on_store_loss})"
 
 
 def live_view(answers: Sequence[Answered]) -> RenderableType:
@@ -110,6 +117,7 @@ def checked_json(
     """The same for programs; ``live`` only where it was asked for."""
     told: dict[str, Any] = {
         "ok": not any(one.failure for one in answers or ()),
+        "store": "memory" if config.store is None else str(config.store),
         "groups": {name: _group_json(config.models[name], members) for name, members in resolved.items()},
         "warnings": [_problem(problem) for problem in warnings],
     }

@@ -1,0 +1,13 @@
+-- What every step begins with, and the step itself.
+
+Common.read_clock()
+if step == 'look' then return Steps.look() end
+if asked.not_after and now + meta.base > asked.not_after then
+  return string.format('{"late":true,"now":"%.6f"}', now + meta.base)
+end
+if step ~= 'join' and not Fleet.admits() then
+  Common.save_meta()
+  return string.format('{"lost":%s,"now":"%.6f"}', cjson.encode(meta.epoch), now + meta.base)
+end
+Line.load_contested()
+return Steps[step]()

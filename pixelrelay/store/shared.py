@@ -1,0 +1,612 @@
+"""The state that several processes share, asked for in single steps that run where it is kept.
+
+This side keeps what it was last told, for questions that cannot wait; what it was granted in the last minute, so that a
+server that has lost everything can be told again; and the places of those who wait here. It does not know how a step
+reaches the server, nor what to do while none does.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from itertools import count
+from json import dumps
+from random import Random
+from typing import Any, TypeAlias
+
+import anyio
+
+from pixelrelay import _clock
+from pixelrelay.quotas import WINDOW, Claim, Quota, Unit
+from pixelrelay.store.base import Change, DeploymentState, Full, Offer, Report, Reservation, Sight, Ticket
+from pixelrelay.store.health import HealthPolicy
+from pixelrelay.store.wire import (
+    Raw,
+    Seen,
+    SeenQuota,
+    Writer,
+    change_of,
+    claims_text,
+    health_text,
+    report_text,
+    seconds_text,
+    spec_text,
+)
+
+Call: TypeAlias = Callable[[str, str], Awaitable[dict[str, Any]]]
+"""``await call(step, asked)`` runs one step of the script with ``asked``, which is JSON, and returns its answer.
+``LostError`` if there is none."""
+
+REMEMBERED = WINDOW + 1.0
+"""Seconds for which what was granted is remembered, after which no window holds it."""
+MOST_REMEMBERED = 50_000
+TOLD_AT_ONCE = 256
+"""Bookings in one call when a server is told again; and tickets that are asked after in one."""
+REFRESHED_AT_ONCE = 64
+"""Deployments whose state is asked for beside the way."""
+
+
+class LostError(Exception):
+    """The shared state cannot be asked."""
+
+
+class MovedError(Exception):
+    """The place in the line is gone, or given up: it has to be asked for again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """What was granted elsewhere, which the shared state has yet to count."""
+
+    id: str
+    offer: Offer
+    age: float
+    """Seconds since it was granted."""
+    held: bool
+    """Whether it is still to be settled; it is settled under the same id."""
+
+
+@dataclass(slots=True, eq=False)
+class _Grant:
+    """What this process was granted."""
+
+    reservation: Reservation
+    at: float
+    epoch: str
+    """In which the server counted it."""
+    extra: bool = False
+    """Whether it was granted elsewhere."""
+    used: Mapping[Unit, int] | None = None
+    """As it was settled."""
+
+    def amount(self, claim: Claim) -> int:
+        return claim.amount if self.used is None else self.used.get(claim.quota.unit, claim.amount)
+
+
+@dataclass(slots=True, eq=False)
+class _Place:
+    """One who waits here."""
+
+    id: str
+    offers: Sequence[Offer]
+    outcome: Reservation | Full | None = None
+    moved: bool = False
+    changed: anyio.Event | None = None
+    """While somebody waits for it."""
+
+    def wake(self) -> None:
+        if self.changed is not None:
+            self.changed.set()
+
+
+@dataclass(slots=True)
+class _Server:
+    """What is known of the server's clock."""
+
+    now: float | None = None
+    """Its time at the last answer, in seconds since 1970."""
+    at: float = 0.0
+    """This process's time then."""
+
+
+@dataclass(slots=True)
+class _Mirror:
+    """What the server last told of deployments and quotas."""
+
+    seen: dict[str, Seen] = field(default_factory=dict)
+    quotas: dict[str, SeenQuota] = field(default_factory=dict)
+
+    def note(self, deployment: str, claims: Sequence[Claim], raw: Raw, now: float) -> None:
+        self.seen[deployment] = Seen(raw, claims, now, raw[0])
+        quotas = self.quotas
+        for claim, counted in zip(claims, raw[3], strict=True):
+            quotas[claim.quota.key] = SeenQuota(claim.quota, counted, now)
+
+    def shift(self, deployment: str, by: int) -> None:
+        """Count what was taken or given back here since."""
+        seen = self.seen.get(deployment)
+        if seen is not None:
+            seen.in_flight = max(0, seen.in_flight + by)
+
+
+class Shared:
+    """One process's side of the state that a fleet shares. For asyncio and Trio.
+
+    ``reserve``, ``wait``, ``cancel``, ``settle``, ``state``, ``in_flight``, ``utilisation`` and ``listen`` are as
+    ``Store`` promises; all that asks the server may raise ``LostError``.
+    """
+
+    def __init__(
+        self,
+        call: Call,
+        *,
+        process: str,
+        health: HealthPolicy | None = None,
+        lease: float = 20.0,
+        timeout: float = 0.25,
+        clock: Callable[[], float] | None = None,
+        rng: Random | None = None,
+    ) -> None:
+        """``process``: this one's name, no other's. ``lease``: seconds after which what a process holds is free again
+        if it does not ``tend``. ``timeout``: seconds after which nobody waits for an answer to a reserve any more, so
+        that the server may not carry it out. ``clock`` takes the place of the server's clock and of this process's: a
+        seam for tests, in seconds that all processes agree on."""
+        self._call = call
+        self._process = process
+        self._health = health_text(health or HealthPolicy())
+        self._lease = lease
+        self._timeout = timeout
+        self._clock = clock
+        self._local = clock or _clock.now
+        self._rng = rng or Random()
+        self._numbers = count(1)
+        self._writer = Writer()
+        self._epoch = ""
+        self._members = -1
+        self._joins = 0
+        self._joining = anyio.Lock()
+        self._server = _Server()
+        self._mirror = _Mirror()
+        self._held: dict[str, _Grant] = {}
+        self._granted: deque[_Grant] = deque(maxlen=MOST_REMEMBERED)
+        self._doubtful: dict[str, float] = {}
+        """Asked for, but the answer was not waited for: since when."""
+        self._asking: set[str] = set()
+        self._early: dict[str, Mapping[str, Any]] = {}
+        """What was heard of those who are asked for before the answer came."""
+        self._places: dict[str, _Place] = {}
+        self._timer: _Place | None = None
+        """Who keeps the time for all who wait here."""
+        self._alarm = float("inf")
+        self._listeners: list[Callable[[Change], None]] = []
+        self.processes: tuple[int, int] = (0, 1)
+        """This process's place among those that are alive, from 0, and how many they are."""
+        self._head = ""
+        self._write_head()
+
+    # --- taking ------------------------------------------------------------------------------------------------
+
+    async def reserve(
+        self,
+        offers: Sequence[Offer],
+        *,
+        patience: float = 0.0,
+        within: float = float("inf"),
+        priority: int = 0,
+        panic: bool = False,
+        more: int = 0,
+        ahead: list[Reservation] | None = None,
+    ) -> Reservation | Ticket | Full:
+        """As ``Store.reserve``. As many as ``more`` others of what was taken go into ``ahead``, if there is room."""
+        id_ = f"{self._process}:{next(self._numbers)}"
+        body = (
+            f'"id":{dumps(id_)},"offers":[{self._writer.offers(offers)}],"patience":{seconds_text(patience)},'
+            f'"within":{seconds_text(within)},"priority":{priority},"panic":{"true" if panic else "false"}'
+        ) + (f',"more":{more}' if more else "")
+        self._asking.add(id_)
+        try:
+            reply = await self._ask("reserve", body)
+        except BaseException:
+            self._doubtful[id_] = self._local()
+            raise
+        finally:
+            self._asking.discard(id_)
+            early = self._early.pop(id_, None)
+        now, note = self._local(), self._mirror.note
+        for offer, raw in zip(offers, reply["states"], strict=True):
+            note(offer.deployment, offer.claims, raw, now)
+        if "take" in reply:
+            got: Reservation | Ticket | Full = self._grant(id_, offers, reply["take"], probe=reply["probe"])
+            for number in range(1, reply.get("more", 0) + 1):
+                further = self._grant(f"{id_}.{number}", offers, reply["take"], probe=False)
+                if ahead is not None:
+                    ahead.append(further)
+        elif "ticket" in reply:
+            self._places[id_] = _Place(id_, offers)
+            got = Ticket(id_, float(reply["ticket"]))
+            if early is not None:
+                self.hear(early)
+        else:
+            got = Full(_seconds(reply["full"]))
+        self._hear_all(reply)
+        return got
+
+    def _grant(self, id_: str, offers: Sequence[Offer], index: int, *, probe: bool) -> Reservation:
+        reservation = Reservation(id_, index, offers[index], probe=probe)
+        self._remember(_Grant(reservation, self._local(), self._epoch), held=True)
+        return reservation
+
+    def _remember(self, grant: _Grant, *, held: bool) -> None:
+        if held:
+            self._held[grant.reservation.id] = grant
+        self._granted.append(grant)
+        while self._granted[0].at < grant.at - REMEMBERED:
+            self._granted.popleft()
+
+    # --- waiting -----------------------------------------------------------------------------------------------
+
+    async def wait(self, ticket: Ticket) -> Reservation | Full:
+        """As ``Store.wait``. ``MovedError`` if the place is lost; ``LostError`` if the server is."""
+        place = self._places.get(ticket.id)
+        if place is None:
+            raise MovedError
+        try:
+            while place.outcome is None and not place.moved:
+                await self._sleep(place)
+        except LostError:
+            self._doubtful[place.id] = self._local()
+            raise
+        except BaseException:
+            await self._give_up(place)
+            raise
+        finally:
+            self._places.pop(place.id, None)
+            place.changed = None
+            if self._timer is place:
+                self._hand_over()
+        if place.outcome is None:
+            raise MovedError
+        return place.outcome
+
+    async def _sleep(self, place: _Place) -> None:
+        """Until something happens to the place; one who waits keeps the time for all."""
+        changed = place.changed = anyio.Event()
+        if self._timer is None:
+            self._timer = place
+        if self._timer is not place:
+            await changed.wait()
+            return
+        with anyio.move_on_after(self._alarm - self._local()):
+            await changed.wait()
+        if not changed.is_set():
+            self._alarm = float("inf")
+            await self.tend()
+
+    def _set_alarm(self, seconds: float | None) -> None:
+        self._alarm = float("inf") if seconds is None else self._local() + seconds
+        if self._timer is not None:
+            self._timer.wake()
+
+    def _hand_over(self) -> None:
+        self._timer = next((place for place in self._places.values() if place.changed is not None), None)
+        if self._timer is not None:
+            self._timer.wake()
+
+    async def _give_up(self, place: _Place) -> None:
+        """Give back a place, or what was granted to it meanwhile, although whoever waited has left."""
+        self._places.pop(place.id, None)
+        if isinstance(place.outcome, Full) or place.moved:
+            return
+        self._doubtful[place.id] = self._local()
+        with anyio.move_on_after(2 * self._timeout, shield=True):
+            try:
+                await self._cancel(place.id)
+            except LostError:
+                return
+        if place.outcome is not None:
+            self._forget(place.outcome)
+
+    def abandon(self) -> None:
+        """Wake all who wait with a ``MovedError``."""
+        for place in list(self._places.values()):
+            if place.outcome is None:
+                self._move(place)
+                self._doubtful[place.id] = self._local()
+
+    def _move(self, place: _Place) -> None:
+        place.moved = True
+        self._places.pop(place.id, None)
+        place.wake()
+
+    @property
+    def waiting(self) -> int:
+        """How many tickets of this process have not come to anything yet."""
+        return len(self._places)
+
+    def hear(self, message: Mapping[str, Any]) -> None:
+        """Take in what another process's step, or one of this process's, has to say to this one."""
+        if "watch" in message:
+            self._set_alarm(message["watch"])
+            return
+        id_ = message.get("granted") or message.get("dropped") or message["moved"]
+        place = self._places.get(id_)
+        if place is None or place.outcome is not None:
+            if id_ in self._asking:
+                self._early[id_] = message
+            elif "granted" in message and id_ not in self._held:
+                self._doubtful[id_] = self._local()  # whoever waited for it has left
+            return
+        if "granted" in message:
+            place.outcome = self._grant(id_, place.offers, message["take"], probe=message["probe"])
+            self._mirror.shift(place.outcome.offer.deployment, 1)
+        elif "dropped" in message:
+            place.outcome = Full(_seconds(message["full"]))
+        else:
+            self._move(place)
+        place.wake()
+
+    def _hear_all(self, reply: Mapping[str, Any]) -> None:
+        for message in reply.get("news", ()):
+            self.hear(message)
+
+    # --- giving back -------------------------------------------------------------------------------------------
+
+    async def cancel(self, held: Ticket | Reservation) -> None:
+        if isinstance(held, Ticket):
+            place = self._places.pop(held.id, None)
+            if place is not None and isinstance(place.outcome, Reservation):
+                self._forget(place.outcome)
+            elif place is not None:
+                place.outcome = Full(0.0)
+                place.wake()
+        self._doubtful[held.id] = self._local()
+        await self._cancel(held.id)
+        if isinstance(held, Reservation):
+            self._forget(held)
+
+    async def _cancel(self, id_: str) -> None:
+        self._hear_all(await self._ask("cancel", f'"ids":[{dumps(id_)}]'))
+        self._doubtful.pop(id_, None)
+
+    def _forget(self, reservation: Reservation) -> None:
+        grant = self._held.pop(reservation.id, None)
+        if grant is not None:
+            grant.used = dict.fromkeys(Unit, 0)
+            self._mirror.shift(reservation.offer.deployment, -1)
+
+    async def settle(self, reservation: Reservation, report: Report) -> None:
+        """As ``Store.settle``. After a ``LostError`` it is not settled, and can be settled again."""
+        await self.settle_all([(reservation, report)])
+
+    async def settle_all(self, settled: Sequence[tuple[Reservation, Report]]) -> None:
+        """Settle all in one step, in this order."""
+        texts = [self._settlement(held, report) for held, report in settled]
+        for held, _ in settled:
+            self._mirror.shift(held.offer.deployment, -1 if held.id in self._held else 0)
+        reply = await self._ask("settle", f'"health":{self._health},"settled":[{",".join(texts)}]')
+        now = self._local()
+        for (held, report), raws, changes in zip(settled, reply["states"], reply["changes"], strict=True):
+            if (grant := self._held.pop(held.id, None)) is not None:
+                grant.used = report.used
+            self._mirror.note(held.offer.deployment, held.offer.claims, raws[0], now)
+            for change in changes:
+                for listener in self._listeners:
+                    listener(change_of(change))
+        self._hear_all(reply)
+
+    def _settlement(self, held: Reservation, report: Report) -> str:
+        offer = self._writer.named(held.offer.deployment, held.offer.claims)
+        told = report.cooldown > 0 and (report.rejected is None or not held.offer.claims)
+        spread = 1.0 if told or held.id not in self._held else self._rng.uniform(0.8, 1.2)
+        return report_text(held.id, offer, report, spread)
+
+    # --- staying in touch --------------------------------------------------------------------------------------
+
+    async def tend(self) -> None:
+        """Renew this process's lease, free what dead ones held, and look after the line."""
+        now = self._local()
+        undo = list(self._doubtful)
+        stale = [(name, seen) for name, seen in self._mirror.seen.items() if now - seen.at > self._lease / 8]
+        stale = sorted(stale, key=lambda each: each[1].at)[:REFRESHED_AT_ONCE]
+        offers = ",".join(self._writer.named(name, seen.claims) + ",0,0]" for name, seen in stale)
+        waiting = list(self._places)[:TOLD_AT_ONCE]
+        reply = await self._ask("tend", f'"undo":{dumps(undo)},"waiting":{dumps(waiting)},"offers":[{offers}]')
+        for (name, seen), raw in zip(stale, reply["states"], strict=True):
+            self._mirror.note(name, seen.claims, raw, self._local())
+        self._undone(undo, now)
+        self._hear_all(reply)
+
+    def _undone(self, undo: Iterable[str], now: float) -> None:
+        """What was undone may still come true until its time is over: until then it is undone again."""
+        for id_ in undo:
+            if self._doubtful.get(id_, now) < now - 2 * self._timeout:
+                self._doubtful.pop(id_, None)
+
+    async def leave(self) -> None:
+        """Free all that this process holds, and be counted among the processes no more."""
+        await self._ask("tend", '"leaving":true')
+
+    async def join(self, extra: Sequence[Booked] = ()) -> None:
+        """Tell the server what this process holds and has booked, and what was booked elsewhere.
+
+        Nothing is counted twice, however often it is told.
+        """
+        async with self._joining:
+            await self._join(extra)
+
+    async def _rejoin(self, joins: int) -> None:
+        async with self._joining:
+            if self._joins == joins:
+                await self._join(())
+
+    async def _join(self, extra: Sequence[Booked]) -> None:
+        now = self._local()
+        undo = list(self._doubtful)
+        grants = {grant.reservation.id: grant for grant in (*self._held.values(), *self._granted)}
+        new = [_elsewhere(each, now) for each in extra if each.id not in grants]
+        grants |= {grant.reservation.id: grant for grant in new}
+        held = {*self._held, *(each.id for each in extra if each.held)}
+        booked = [text for id_, grant in grants.items() if (text := self._booking(grant, now, held=id_ in held))]
+        batches = [booked[start : start + TOLD_AT_ONCE] for start in range(0, len(booked), TOLD_AT_ONCE)] or [[]]
+        epoch = self._epoch
+        for number, batch in enumerate(batches):
+            parts = [f'"booked":[{",".join(batch)}]']
+            if number == 0:
+                parts.append(f'"undo":{dumps(undo)},"holds":{dumps([*held, *self._places])}')
+            if number == len(batches) - 1:
+                parts.append(
+                    f'"seen":[{self._expected(grants.values(), held, now)}],"waiting":{dumps(list(self._places))}'
+                )
+            reply = await self._call("join", self._asked(",".join(parts)))
+            # The old epoch is told until all is told, so that the server knows what this process has seen.
+            epoch = reply.get("epoch", epoch)
+            self._take_in(reply)
+            self._hear_all(reply)
+        self._epoch = epoch
+        for grant in new:
+            self._remember(grant, held=grant.reservation.id in held)
+        for grant in grants.values():
+            grant.epoch, grant.extra = epoch, False
+        self._joins += 1
+        self._undone(undo, now)
+        self._write_head()
+
+    def _booking(self, grant: _Grant, now: float, *, held: bool) -> str | None:
+        """What the server has to be told of a grant: ``None`` where it counts nowhere any more."""
+        age = now - grant.at
+        offer = grant.reservation.offer
+        claims = [Claim(claim.quota, grant.amount(claim)) for claim in offer.claims]
+        if not held:
+            claims = [each for each in claims if each.amount > 0 and each.quota.unit is not Unit.CONCURRENT]
+            if age >= REMEMBERED or not claims:
+                return None
+        parts = {
+            "i": grant.reservation.id,
+            "d": offer.deployment,
+            "a": max(0.0, age),
+            "h": held,
+            "n": grant.reservation.index,
+            "p": grant.reservation.probe,
+            "l": max(0.0, offer.expected - age),
+            "e": grant.epoch,
+        }
+        return f'{dumps(parts)[:-1]},"c":{claims_text(claims)}}}'
+
+    def _expected(self, grants: Iterable[_Grant], held: Set[str], now: float) -> str:
+        """What all processes may have used of each quota: in all, and of that while this one was apart.
+
+        The first is for a server that has lost everything, the second for one that has not. Where more is not known,
+        every process is thought to have used as much as this one.
+        """
+        used: defaultdict[Quota, list[int]] = defaultdict(lambda: [0, 0])
+        for seen in self._mirror.quotas.values():
+            if now - seen.at < WINDOW:
+                used[seen.quota][0] = int(seen.raw[0])
+        for quota, (own, apart) in self._own_use(grants, held, now).items():
+            each = used[quota]
+            each[0], each[1] = max(each[0], own * self.processes[1]), apart * self.processes[1]
+        return ",".join(dumps([q.key, spec_text(q), *amounts]) for q, amounts in used.items() if any(amounts))
+
+    def _own_use(self, grants: Iterable[_Grant], held: Set[str], now: float) -> Mapping[Quota, tuple[int, int]]:
+        """What this process was granted of each quota in the last window, or holds of slots: in all, and elsewhere."""
+        own: defaultdict[Quota, tuple[int, int]] = defaultdict(lambda: (0, 0))
+        for grant in grants:
+            holds = grant.reservation.id in held
+            for claim in grant.reservation.offer.claims:
+                if holds if claim.quota.unit is Unit.CONCURRENT else now - grant.at < WINDOW:
+                    amount, (total, apart) = grant.amount(claim), own[claim.quota]
+                    own[claim.quota] = total + amount, apart + (amount if grant.extra else 0)
+        return own
+
+    # --- asking ------------------------------------------------------------------------------------------------
+
+    async def _ask(self, step: str, body: str) -> Mapping[str, Any]:
+        """The answer to a step. Where the server has forgotten this process, it is told, and asked again, once."""
+        joins, guarded = self._joins, step == "reserve"
+        reply = await self._call(step, self._asked(body, guarded=guarded))
+        if "lost" in reply:
+            await self._rejoin(joins)
+            reply = await self._call(step, self._asked(body, guarded=guarded))
+            if "lost" in reply:
+                raise LostError("the server forgets what it is told")
+        self._take_in(reply)
+        if "late" in reply:
+            raise LostError("the server was late")
+        if "epoch" in reply:
+            self._epoch = reply["epoch"]
+            self._write_head()
+        return reply
+
+    def _write_head(self) -> None:
+        """What every step begins with."""
+        self._head = (
+            f'{{"process":{dumps(self._process)},"lease":{self._lease!r},"epoch":{dumps(self._epoch)},'
+            f'"members":{self._members}'
+        )
+
+    def _asked(self, body: str, *, guarded: bool = False) -> str:
+        parts = [self._head, body]
+        if self._clock is not None:
+            parts.append(f'"now":{self._clock()!r}')
+        if guarded and self._server.now is not None:
+            not_after = self._server.now + self._local() - self._server.at + self._timeout
+            parts.append(f'"not_after":{not_after!r}')
+        return ",".join(parts) + "}"
+
+    def _take_in(self, reply: Mapping[str, Any]) -> None:
+        """What every answer ends with."""
+        self._server = _Server(float(reply["now"]), self._local())
+        if "late" in reply:
+            return
+        if "members" in reply:
+            index, number = reply["processes"]
+            self._members, self.processes = reply["members"], (index, number)
+            self._write_head()
+        watch = reply.get("watch")
+        if watch is not None or self._alarm != float("inf"):
+            self._set_alarm(watch)
+
+    # --- looking -----------------------------------------------------------------------------------------------
+
+    async def look(self, offers: Sequence[Offer]) -> Sight:
+        """The shared state of the deployments of ``offers``. Nothing is booked, made or joined by looking."""
+        reply = await self._call("look", self._asked(f'"offers":[{self._writer.offers(offers)}]'))
+        mirror = _Mirror()
+        for offer, raw in zip(offers, reply["states"], strict=True):
+            mirror.note(offer.deployment, offer.claims, raw, 0.0)
+        states = {name: seen.state(mirror.quotas, 0.0) for name, seen in mirror.seen.items()}
+        return Sight(states, tuple(reply["names"]))
+
+    def state(self, deployment: str) -> DeploymentState:
+        """As last told, with what this process took and gave back since, and cooldowns counted down."""
+        seen = self._mirror.seen.get(deployment)
+        return DeploymentState() if seen is None else seen.state(self._mirror.quotas, self._local())
+
+    def in_flight(self, deployment: str) -> int:
+        seen = self._mirror.seen.get(deployment)
+        return 0 if seen is None else seen.in_flight
+
+    def utilisation(self, deployment: str) -> float:
+        seen = self._mirror.seen.get(deployment)
+        if seen is None:
+            return 0.0
+        counted = (self._mirror.quotas[claim.quota.key].raw for claim in seen.claims)
+        return max((raw[0] / raw[1] for raw in counted), default=0.0)
+
+    def used(self, quota_key: str) -> int:
+        """What all processes together had used of a quota when it was last told of."""
+        seen = self._mirror.quotas.get(quota_key)
+        return 0 if seen is None else int(seen.raw[0])
+
+    def listen(self, listener: Callable[[Change], None]) -> None:
+        self._listeners.append(listener)
+
+
+def _elsewhere(booked: Booked, now: float) -> _Grant:
+    reservation = Reservation(booked.id, 0, booked.offer)
+    return _Grant(reservation, now - booked.age, epoch="", extra=True)
+
+
+def _seconds(told: float | None) -> float | None:
+    return None if told is None else float(told)

@@ -1,0 +1,119 @@
+"""How offers and reports are written for the shared store's scripts, and how their answers are read.
+
+A pick pays for this each time, so what does not change, the claims of a deployment, is written once and kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from json import dumps
+from typing import Any
+
+from pixelrelay.quotas import Claim, Quota, Unit
+from pixelrelay.store.base import Change, DeploymentState, Offer, Probation, QuotaState, Report
+from pixelrelay.store.health import HealthPolicy
+
+KEPT = 4096
+"""Claims kept written; callers choose sizes, so there is no end of different ones."""
+
+Raw = Sequence[Any]
+"""A deployment as the scripts tell it: in flight, probation, seconds to cool, and of each quota what is used, what is
+admitted, and the stated limit if one is known."""
+
+
+def spec_text(quota: Quota) -> str:
+    counts = int(quota.counts_rejected)
+    return f"{quota.unit.value}|{quota.limit}|{quota.shape.value}|{counts}|{quota.guard!r}"
+
+
+def claims_text(claims: Sequence[Claim]) -> str:
+    return dumps([[claim.quota.key, spec_text(claim.quota), claim.amount] for claim in claims], separators=(",", ":"))
+
+
+def seconds_text(seconds: float) -> str:
+    """As JSON, where endless is ``null``."""
+    return "null" if seconds == float("inf") else repr(float(seconds))
+
+
+class Writer:
+    """Writes offers. Claims are known again by being the same object, which the router's are."""
+
+    def __init__(self) -> None:
+        self._written: dict[tuple[str, int], tuple[Sequence[Claim], str]] = {}
+
+    def named(self, deployment: str, claims: Sequence[Claim]) -> str:
+        """The deployment and its claims, without the closing bracket."""
+        key = deployment, id(claims)
+        known = self._written.get(key)
+        if known is None:
+            if len(self._written) >= KEPT:
+                self._written.clear()
+            text = f"[{dumps(deployment)},{claims_text(claims)}"
+            known = self._written[key] = claims, text  # the claims too: no other object may take their place
+        return known[1]
+
+    def offers(self, offers: Sequence[Offer]) -> str:
+        named = self.named
+        return ",".join([f"{named(o.deployment, o.claims)},{float(o.expected)!r},{float(o.least)!r}]" for o in offers])
+
+
+def report_text(id_: str, offer: str, report: Report, spread: float) -> str:
+    """``offer`` as ``Writer.named`` has written it."""
+    parts: dict[str, Any] = {
+        "id": id_,
+        "verdict": report.verdict.value,
+        "cooldown": report.cooldown,
+        "grows": report.grows,
+        "spread": spread,
+    }
+    if report.used:
+        parts["used"] = {unit.value: amount for unit, amount in report.used.items()}
+    if report.rejected is not None:
+        parts["rejected"] = [unit.value for unit in report.rejected]
+    if report.seen_limits:
+        parts["seen"] = [[seen.unit.value, seen.limit] for seen in report.seen_limits]
+    return f'{dumps(parts)[:-1]},"offer":{offer}]}}'
+
+
+def health_text(policy: HealthPolicy) -> str:
+    names = ("consecutive", "of", "failed", "cooldown", "longest", "settled")
+    return dumps({name: getattr(policy, name) for name in names})
+
+
+def change_of(told: Mapping[str, Any]) -> Change:
+    if "quota" in told:
+        return Change(told["deployment"], quota=told["quota"], limit=told["limit"], learned=told["learned"])
+    return Change(told["deployment"], probation=Probation(told["probation"]), cooling=told["cooling"])
+
+
+@dataclass(slots=True)
+class Seen:
+    """A deployment as it was last told of."""
+
+    raw: Raw
+    claims: Sequence[Claim]
+    at: float
+    """When, by this process's clock."""
+    in_flight: int
+    """With what this process has taken and given back since."""
+
+    def state(self, quotas: Mapping[str, SeenQuota], now: float) -> DeploymentState:
+        cooling = max(0.0, self.raw[2] - (now - self.at))
+        probation = Probation(self.raw[1])
+        states = {claim.quota.key: quotas[claim.quota.key].state() for claim in self.claims}
+        return DeploymentState(self.in_flight, probation, cooling, states)
+
+
+@dataclass(slots=True)
+class SeenQuota:
+    """A quota as it was last told of."""
+
+    quota: Quota
+    raw: Raw
+    at: float
+
+    def state(self) -> QuotaState:
+        concurrent = self.quota.unit is Unit.CONCURRENT
+        stated = self.raw[2] if len(self.raw) > 2 and not concurrent else None
+        return QuotaState(self.quota.unit, self.raw[0], self.quota.limit, self.raw[1], stated)
