@@ -7,6 +7,9 @@ from typing import Literal
 
 BUCKETS = (0.5, 1.0, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 300.0)
 """Seconds: pictures take from 2 to 120, and a request may wait for a place before."""
+STORE_BUCKETS = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.125, 0.25, 0.5, 1.0)
+"""Seconds: a shared store answers in less than a millisecond. A pick waits for it for 0.25 by default; an alert says
+when it takes half of that, so that there is a bound at 0.125."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +19,10 @@ class Metric:
     kind: Literal["counter", "gauge", "histogram"]
     labels: tuple[str, ...]
     help: str
+    buckets: tuple[float, ...] = BUCKETS
+    """Of a histogram."""
+    shared: bool = False
+    """Whether each of several processes that share a store tells the whole, so that theirs are not to be added up."""
 
 
 REQUESTS = Metric(
@@ -98,28 +105,71 @@ INFO = Metric(
     "gauge",
     ("deployment", "group", "provider", "model", "region"),
     "1 for each deployment of the configuration; to be joined with the others.",
+    shared=True,
 )
-IN_FLIGHT = Metric("pixelrelay_in_flight", "gauge", ("deployment",), "Attempts under way now, as the store knows it.")
+IN_FLIGHT = Metric(
+    "pixelrelay_in_flight", "gauge", ("deployment",), "Attempts under way now, as the store knows it.", shared=True
+)
 COOLDOWN_SECONDS = Metric(
-    "pixelrelay_cooldown_seconds", "gauge", ("deployment",), "Seconds until it may be tried again; 0 if it may be now."
+    "pixelrelay_cooldown_seconds",
+    "gauge",
+    ("deployment",),
+    "Seconds until it may be tried again; 0 if it may be now.",
+    shared=True,
 )
 HEALTH = Metric(
-    "pixelrelay_deployment_health", "gauge", ("deployment", "state"), "1 for the state it is in, 0 for the others."
+    "pixelrelay_deployment_health",
+    "gauge",
+    ("deployment", "state"),
+    "1 for the state it is in, 0 for the others.",
+    shared=True,
 )
 QUOTA_USED = Metric(
     "pixelrelay_quota_used",
     "gauge",
     ("deployment", "pool", "unit"),
     "Used of a quota in the last minute, or at this moment for concurrent.",
+    shared=True,
 )
 QUOTA_LIMIT = Metric(
-    "pixelrelay_quota_limit", "gauge", ("deployment", "pool", "unit"), "The quota as it is configured or known."
+    "pixelrelay_quota_limit",
+    "gauge",
+    ("deployment", "pool", "unit"),
+    "The quota as it is configured or known.",
+    shared=True,
 )
 QUOTA_LEARNED = Metric(
     "pixelrelay_quota_learned_limit",
     "gauge",
     ("deployment", "pool", "unit"),
-    "What is admitted of it, by what the provider's answers taught.",
+    "What is admitted of it now, by what the provider's answers taught.",
+    shared=True,
+)
+STORE_SECONDS = Metric(
+    "pixelrelay_store_seconds",
+    "histogram",
+    ("step",),
+    "Seconds of one round trip to the shared store, the failed ones too.",
+    STORE_BUCKETS,
+)
+STORE_ERRORS = Metric(
+    "pixelrelay_store_errors_total",
+    "counter",
+    ("step", "error"),
+    "Round trips to the shared store that failed, by what went wrong.",
+)
+STORE_MODE = Metric(
+    "pixelrelay_store_mode",
+    "gauge",
+    ("mode",),
+    "1 for the way in which quotas are counted now, 0 for the others; with several routers, how many count so.",
+)
+STORE_PROCESSES = Metric(
+    "pixelrelay_store_processes",
+    "gauge",
+    (),
+    "Processes that are known to share the quotas, as last told.",
+    shared=True,
 )
 
 METRICS = (
@@ -146,6 +196,10 @@ METRICS = (
     QUOTA_USED,
     QUOTA_LIMIT,
     QUOTA_LEARNED,
+    STORE_SECONDS,
+    STORE_ERRORS,
+    STORE_MODE,
+    STORE_PROCESSES,
 )
 STATE = (INFO, IN_FLIGHT, COOLDOWN_SECONDS, HEALTH, QUOTA_USED, QUOTA_LIMIT, QUOTA_LEARNED)
 """Those that are read when they are asked for; the others are counted from events."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from pixelrelay import errors
 from pixelrelay.config import RelayConfig
 from pixelrelay.events import AttemptFinished
 from pixelrelay.images import Size
 from pixelrelay.router.latency import size_class
+from pixelrelay.store.base import Mode
 
 UNKNOWN = "(unknown)"
 """The group of requests for a model that the configuration does not have."""
@@ -27,6 +28,7 @@ ENDINGS: Mapping[type[BaseException], str] = {
     errors.ContentRejectedError: "content_rejected",
     errors.ProviderRefusedError: "provider_refused",
     errors.QuotaExceededError: "quota_exceeded",
+    errors.StoreUnavailableError: "store_unavailable",
     errors.AttemptsExhaustedError: "attempts_exhausted",
     errors.DeadlineExceededError: "deadline_exceeded",
     errors.AmbiguousOutcomeError: "ambiguous_outcome",
@@ -41,6 +43,26 @@ SIZES = ("small", "middling", "large", "huge")
 """By pixels, in the classes that the router keeps latencies in."""
 UNSET = "unset"
 """The size of a request that leaves it to the provider."""
+
+OTHER = "other"
+"""What a shared store says that is not in these lists."""
+STEPS = ("reserve", "settle", "cancel", "tend", "join", "look", OTHER)
+"""What a shared store is asked for."""
+STORE_ERRORS = (
+    "timeout",
+    "connection",
+    "readonly",
+    "memory",
+    "loading",
+    "failover",
+    "refused",
+    "disk",
+    "script",
+    OTHER,
+)
+"""What may go wrong with that."""
+MODES = tuple(mode.value for mode in Mode)
+"""How quotas are counted."""
 
 
 def outcome_of(error: BaseException | None) -> str:
@@ -63,6 +85,11 @@ def attempt_outcome(event: AttemptFinished) -> tuple[str, str]:
 
 def size_name(size: Size | None) -> str:
     return UNSET if size is None else SIZES[size_class(size)]
+
+
+def known(word: str, words: Container[str]) -> str:
+    """The word, if it is one of these."""
+    return word if word in words else OTHER
 
 
 def groups_of(config: RelayConfig) -> Mapping[str, int]:

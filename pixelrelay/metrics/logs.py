@@ -91,6 +91,7 @@ def _request_fields(event: RequestFinished, outcome: str) -> dict[str, Any]:
         "fallbacks": list(route.fallbacks) if route else None,
         "cost_dollars": _number(route.cost) if route else None,
         "at_risk_dollars": _number(route.at_risk) if route else None,
+        "degraded": route.degraded if route else None,
     }
 
 

@@ -23,12 +23,15 @@ from pixelrelay.events import (
     FellBack,
     RequestFinished,
     RequestStarted,
+    StoreAsked,
+    StoreModeChanged,
     WaitFinished,
     WaitStarted,
 )
 from pixelrelay.images import Operation, Size
 from pixelrelay.metrics import catalogue, labels
 from pixelrelay.metrics.state import Observed, StateCollector, Watched
+from pixelrelay.metrics.stores import StoreCalls, StoreModes
 from pixelrelay.outcomes import Attempt, FailureKind
 from pixelrelay.store.base import Probation
 
@@ -67,6 +70,8 @@ class PrometheusObserver:
             AttemptFinished: self._attempt_finished,
             FellBack: self._fell_back,
             DeploymentChanged: self._deployment_changed,
+            StoreModeChanged: self._store_mode_changed,
+            StoreAsked: self._families.store_calls.ended,
         }
         self._learn_names()
 
@@ -79,11 +84,12 @@ class PrometheusObserver:
     def exposed(self) -> CollectorRegistry:
         """The registry to scrape.
 
-        In prometheus-client's multi-process mode it adds up the processes, and has the gauges as the router of this
-        process sees them; else it is the one that the observer was given.
+        In prometheus-client's multi-process mode it adds up the processes, and has the state of deployments as the
+        router of this process sees it; else it is the one that the observer was given.
         """
         if not _multi_process():
             return self._registry
+        self._families.store_modes.count_anew()
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # prometheus-client leaves it without types
         registry.register(self._families.state)
@@ -147,6 +153,9 @@ class PrometheusObserver:
         if event.probation == Probation.COOLING.value and event.cooling:
             self._deployment(event.deployment).cooldowns.inc()
 
+    def _store_mode_changed(self, event: StoreModeChanged) -> None:
+        self._families.store_modes.changed(self, event)
+
     # --- names -------------------------------------------------------------------------------------------------
 
     def _learn_names(self) -> None:
@@ -159,6 +168,8 @@ class PrometheusObserver:
             return
         self._config = config
         self._sizes = {**self._sizes, **labels.groups_of(config)}
+        if config.store is not None:
+            self._families.store_calls.begin()
         for name, group in config.models.items():
             self._group(name)
             for deployment in group.deployments:
@@ -185,7 +196,7 @@ class _Families:
             return Counter(metric.name, metric.help, metric.labels, registry=registry)
 
         def histogram(metric: catalogue.Metric) -> Histogram:
-            return Histogram(metric.name, metric.help, metric.labels, registry=registry, buckets=catalogue.BUCKETS)
+            return Histogram(metric.name, metric.help, metric.labels, registry=registry, buckets=metric.buckets)
 
         self.requests = counter(catalogue.REQUESTS)
         self.request_seconds = histogram(catalogue.REQUEST_SECONDS)
@@ -204,6 +215,8 @@ class _Families:
         self.undelivered = counter(catalogue.UNDELIVERED)
         self.at_risk = counter(catalogue.AT_RISK)
         self.unpriced = counter(catalogue.UNPRICED)
+        self.store_calls = StoreCalls(registry)
+        self.store_modes = StoreModes(registry)
         self.state = StateCollector()
         registry.register(self.state)
 

@@ -59,13 +59,38 @@ of two that have a deployment of the same name the latest does. Who wants them a
 `PrometheusObserver(router, registry=CollectorRegistry())`.
 
 With several processes behind one address, use prometheus-client's multi-process mode (`PROMETHEUS_MULTIPROC_DIR`) and
-scrape `generate_latest(observer.exposed)` in any of them. What is counted adds up. The gauges of quotas and health are
-those of the process that answers, which with a shared store is what all of them see; with a store in each process's
-memory it is that process's share alone. Tell prometheus-client of workers that die
-(`multiprocess.mark_process_dead(pid)`), so that their waiting requests are forgotten.
+scrape `generate_latest(observer.exposed)` in any of them. What is counted adds up, and so do `pixelrelay_waiting` and
+`pixelrelay_store_mode`, over the processes that live; `pixelrelay_store_processes` is what the latest of them told. The
+gauges of quotas, attempts under way and health are those of the process that answers, which with a shared store is what
+all of them see; with a store in each process's memory it is that process's share alone. Tell prometheus-client of
+workers that die (`multiprocess.mark_process_dead(pid)`), so that their waiting requests and their mode are forgotten.
+
+Processes that share a store and are scraped apart each tell the whole of the metrics marked `max` in the table:
+take the largest of them (`max by (deployment, pool, unit) (pixelrelay_quota_used)`), never their sum. The others are
+each process's own, and are added up (`sum by (group) (pixelrelay_waiting)`). With stores in memory it is the other way
+round for what is used and under way: each process tells its share, and the sum is the whole.
 
 `router.state()` is read in the router's own event loop, wherever the scrape comes from. Before the first request of a
 router made outside any loop, and after its loop has ended, only the configuration is told.
+
+### A shared store
+
+A router with its store in memory tells nothing of a store: `pixelrelay_store_mode` and `pixelrelay_store_processes` are
+absent, and no round trip is counted. A shared one is told of from the first request on, so give the router its observer
+before. `pixelrelay_store_mode` is 1 for the present mode and 0 for the others: all but `shared` mean that the store is
+away, and are called as in `on_store_loss`. Added up over processes it says how many are in each, so that a process that
+is cut off by itself can be told from a store that is lost.
+
+`pixelrelay_store_processes` is told with each change of mode, so a process may not have heard of those that came after
+it: take the largest.
+
+What other processes do shows in a process's gauges with the next answer of the store, some seconds later if it is idle.
+
+While the store is away, each process tells of quotas what it goes by itself: as used what it has counted, as the
+learned limit its own portion. The largest is then no longer the whole.
+
+A request that is served waits for `reserve`, and the first of a process for `join`; the other steps are taken beside
+it. A step or an error that is not in the table is called `{other}`.
 
 ### After a reload
 
@@ -80,36 +105,43 @@ or at `WARNING` where it failed; and one for each request at `DEBUG`. The fields
 (its number), `group`, `deployment`, `provider`, `operation`, `size`, `outcome`, `duration_seconds`, `waited_seconds`,
 `images`, `cost_dollars`, `at_risk_dollars`, and of a failure `failure`, `charge`, `status`, `code`,
 `retry_after_seconds`, `provider_request_id`, `job`. No prompt, key or picture is logged, nor what a provider said in
-its own words, since some repeat the prompt.
+its own words, since some repeat the prompt. The line of a request that was served has `degraded`: whether the shared
+store was away meanwhile. That it was lost or found again is logged by the store itself, under `pixelrelay`.
 
 ## Traces
 
 `OpenTelemetryObserver(tracer_provider=None)` makes a span of each request, in the span that its caller is in, and in it
-one for each wait and each attempt. An attempt's phases (`sent`, `accepted`, `delivered`) are events of its span, a
-fallback is one of the request's. Names and attributes follow the semantic conventions for generative AI
+one for each wait and each attempt. Where the provider accepts a job, its attempt has a span `poll …` in it, from then
+until the attempt ends, downloads included. An attempt's phases (`sent`, `accepted`, `delivered`) are events of
+its span, a fallback is one of the request's. Names and attributes follow the semantic conventions for generative AI
 (`gen_ai.operation.name`, `gen_ai.provider.name`, `gen_ai.request.model`, `gen_ai.usage.*`, `error.type`); the rest
 begins with `pixelrelay.`. A request's `gen_ai.request.model` is the group that was asked for, an attempt's is the
-provider's name of the model. Tokens stand on the request alone, so that sums do not count them twice.
+provider's name of the model. Tokens stand on the request alone, so that sums do not count them twice. A request's
+`pixelrelay.degraded` says whether the shared store was away meanwhile.
 """
 
 
 def reference() -> str:
     """The whole page, in Markdown."""
-    tail = TAIL.format(unknown=labels.UNKNOWN, few=labels.FEW, another=labels.ANOTHER)
+    words = {"unknown": labels.UNKNOWN, "another": labels.ANOTHER, "other": labels.OTHER}
+    tail = TAIL.format(few=labels.FEW, **words)
     return HEAD + "\n".join([*_metrics(), "", *_label_values()]) + "\n" + tail
 
 
 def _metrics() -> Iterable[str]:
-    yield "| metric | type | labels | |"
-    yield "|---|---|---|---|"
+    yield "| metric | type | labels | of processes | |"
+    yield "|---|---|---|---|---|"
     for metric in catalogue.METRICS:
         names = ", ".join(f"`{name}`" for name in metric.labels)
-        yield f"| `{metric.name}` | {metric.kind} | {names} | {metric.help} |"
+        over = "max" if metric.shared else "sum"
+        yield f"| `{metric.name}` | {metric.kind} | {names} | {over} | {metric.help} |"
 
 
 def _label_values() -> Iterable[str]:
     bounds = ", ".join(f"{limit / 1e6:g}" for limit in CLASSES)
-    buckets = ", ".join(f"{bound:g}" for bound in catalogue.BUCKETS)
+    buckets, of_store = (
+        ", ".join(f"{bound:g}" for bound in bounds) for bounds in (catalogue.BUCKETS, catalogue.STORE_BUCKETS)
+    )
     yield "| label | values |"
     yield "|---|---|"
     yield f"| `outcome` of requests | {_listed(labels.OUTCOMES)} |"
@@ -120,7 +152,11 @@ def _label_values() -> Iterable[str]:
     yield f"| `size` | {_listed(labels.SIZES)}: up to {bounds} megapixels, and above; `{labels.UNSET}` if left open |"
     yield f"| `state` | {_listed(state.value for state in Probation)} |"
     yield f"| `unit` | {_listed(unit.value for unit in Unit)} |"
+    yield f"| `step` of the store | {_listed(labels.STEPS)} |"
+    yield f"| `error` of the store | {_listed(labels.STORE_ERRORS)} |"
+    yield f"| `mode` of the store | {_listed(labels.MODES)} |"
     yield f"| `le` | {buckets} seconds |"
+    yield f"| `le` of the store | {of_store} seconds |"
 
 
 def _listed(values: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""Spans for OpenTelemetry, made from events: a request, its waits and its attempts, with their phases as span events.
+"""Spans for OpenTelemetry, made from events: a request, its waits, its attempts, and in them the time they are polled.
 
 Attributes follow the semantic conventions for generative AI, which are still in development, as the package
 opentelemetry-semantic-conventions 0.66b2 spells them; where they have no name, it begins with ``pixelrelay.``. No
@@ -29,12 +29,21 @@ from pixelrelay.events import (
     WaitFinished,
 )
 from pixelrelay.metrics import labels
-from pixelrelay.outcomes import Failure
+from pixelrelay.outcomes import Failure, Phase
 
 OPERATION = "generate_content"
 """What the conventions call this operation; they have no name for drawing pictures."""
 PROVIDERS: Mapping[str, str] = {"azure-openai": "azure.ai.openai", "azure-foundry": "azure.ai.inference"}
 """What the conventions call a provider, where that is not its name here."""
+
+
+@dataclass(slots=True)
+class _Attempt:
+    span: Span
+    context: Context
+    model: str
+    poll: Span | None = None
+    """From the acceptance of the job on; ``None`` before, and where the answer comes in one go."""
 
 
 @dataclass(slots=True)
@@ -45,14 +54,14 @@ class _Request:
     context: Context
     began: float
     wall: float
-    attempts: dict[int, Span] = field(default_factory=dict)
+    attempts: dict[int, _Attempt] = field(default_factory=dict)
 
     def nanoseconds(self, moment: float) -> int:
         return int((self.wall + moment - self.began) * 1e9)
 
 
 class OpenTelemetryObserver:
-    """Makes a span of each request, and in it one of each wait and each attempt.
+    """Makes a span of each request, in it one of each wait and each attempt, and in that one of its polls.
 
     The request's span stands in the span that its caller is in. No span is ever made the current one, so that
     nothing leaks between requests, and instrumented HTTP clients do not find the attempt as their parent.
@@ -66,7 +75,7 @@ class OpenTelemetryObserver:
             RequestPlanned: _planned,
             WaitFinished: self._waited,
             AttemptStarted: self._attempt_started,
-            AttemptAdvanced: _attempt_advanced,
+            AttemptAdvanced: self._attempt_advanced,
             AttemptFinished: _attempt_finished,
             FellBack: _fell_back,
             RequestFinished: self._finished,
@@ -110,7 +119,7 @@ class OpenTelemetryObserver:
         span.end(now)
 
     def _attempt_started(self, event: AttemptStarted, request: _Request, now: int) -> None:
-        request.attempts[event.number] = self._tracer.start_span(
+        span = self._tracer.start_span(
             f"{OPERATION} {event.model}",
             request.context,
             SpanKind.CLIENT,
@@ -129,6 +138,17 @@ class OpenTelemetryObserver:
                 }
             ),
         )
+        request.attempts[event.number] = _Attempt(span, set_span_in_context(span), event.model)
+
+    def _attempt_advanced(self, event: AttemptAdvanced, request: _Request, now: int) -> None:
+        attempt = request.attempts.get(event.number)
+        if attempt is None:
+            return
+        about = _known({"pixelrelay.job": event.job})
+        attempt.span.add_event(event.phase.value, about, now)
+        if event.phase is Phase.ACCEPTED:
+            name = f"poll {attempt.model}"
+            attempt.poll = self._tracer.start_span(name, attempt.context, start_time=now, attributes=about)
 
     def _finished(self, event: RequestFinished, request: _Request, now: int) -> None:
         del self._requests[event.request_id]
@@ -147,6 +167,7 @@ class OpenTelemetryObserver:
                 "pixelrelay.waited": route.waited,
                 "pixelrelay.cost": _dollars(route.cost),
                 "pixelrelay.at_risk": _dollars(route.at_risk),
+                "pixelrelay.degraded": route.degraded,
             }
             span.set_attributes(_known(of_route))
         span.set_attribute("pixelrelay.outcome", outcome)
@@ -158,16 +179,11 @@ def _planned(event: RequestPlanned, request: _Request, now: int) -> None:  # noq
     request.span.update_name(f"{OPERATION} {event.group}")
 
 
-def _attempt_advanced(event: AttemptAdvanced, request: _Request, now: int) -> None:
-    if span := request.attempts.get(event.number):
-        span.add_event(event.phase.value, _known({"pixelrelay.job": event.job}), now)
-
-
 def _attempt_finished(event: AttemptFinished, request: _Request, now: int) -> None:
-    span = request.attempts.pop(event.number, None)
-    if span is None:
+    begun = request.attempts.pop(event.number, None)
+    if begun is None:
         return
-    attempt = event.attempt
+    span, attempt = begun.span, event.attempt
     outcome, kind = labels.attempt_outcome(event)
     span.set_attributes(
         _known(
@@ -183,6 +199,10 @@ def _attempt_finished(event: AttemptFinished, request: _Request, now: int) -> No
     if attempt.failure is not None:
         span.set_attributes(_of_failure(attempt.failure))
         _fail(span, kind or outcome)
+    if begun.poll is not None:
+        if attempt.failure is not None:
+            _fail(begun.poll, kind or outcome)
+        begun.poll.end(now)
     span.end(now)
 
 

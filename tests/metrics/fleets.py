@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pixelrelay import Images, PixelRelayError, Router
 from pixelrelay._transport.transport import Transport
+from pixelrelay.store.base import Store
 from pixelrelay.testing import EmulatedDeployment, Fault, FaultKind, Fleet
 
 FLUX = "azure-foundry"
@@ -38,9 +39,10 @@ def priced(fleet: Fleet, group: str = "flux", image: float = 0.05, **settings: A
     return config
 
 
-def routed(fleet: Fleet, config: Mapping[str, Any] | None = None) -> Router:
+def routed(fleet: Fleet, config: Mapping[str, Any] | None = None, store: Store | None = None) -> Router:
     """A router that draws the same lots at each run."""
-    return Router(config or priced(fleet), transport=Transport(fleet.engine(), rng=Random(7)), rng=Random(7))
+    transport = Transport(fleet.engine(), rng=Random(7))
+    return Router(config or priced(fleet), store=store, transport=transport, rng=Random(7))
 
 
 async def asked(router: Router, model: str = "flux", **arguments: Any) -> Images | PixelRelayError:

@@ -18,6 +18,7 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
+from pixelrelay.events import StoreAsked, StoreModeChanged
 from pixelrelay.metrics import PrometheusObserver, catalogue
 from pixelrelay.testing import EmulatedDeployment, Fault, FaultKind, Fleet, VirtualLoop
 from tests.metrics.fleets import always, asked, flux, routed, series
@@ -40,7 +41,7 @@ Exposed = dict[str, dict[str, set[str]]]
 
 
 async def _a_rough_hour(registry: CollectorRegistry) -> Exposed:
-    """All that can be told of a fleet that waits, fails, falls back, gives up, and has a pool."""
+    """All that can be told of a fleet that waits, fails, falls back, gives up, has a pool, and loses its store."""
     fleet = Fleet(
         flux("eastus", always(FaultKind.UNAVAILABLE, times=2), concurrent=1),
         flux("sweden", Fault(FaultKind.RESET_BEFORE_ANSWER, requests=(1,)), requests_per_minute=6),
@@ -54,15 +55,20 @@ async def _a_rough_hour(registry: CollectorRegistry) -> Exposed:
         "flux-bfl": {"deployments": fleet.entries("bfl")},
     }
     router = routed(fleet, {"models": groups, "pools": {"contoso": {"images_per_minute": 20}}})
-    router.observe(PrometheusObserver(router, registry))
+    observer = PrometheusObserver(router, registry)
+    router.observe(observer)
+    observer(StoreModeChanged("shared", "found", 3))
+    observer(StoreAsked("reserve", 0.25, "timeout"))
+    observer(StoreModeChanged("share", "timeout", 3))
     async with anyio.create_task_group() as tasks:
         for number in range(40):
             tasks.start_soon(_asked_for, router, number)
             await anyio.sleep(1)
     exposed: Exposed = defaultdict(lambda: defaultdict(set))
     for name, labels in series(registry):
+        of_metric = exposed[name]
         for label, value in labels:
-            exposed[name][label].add(value)
+            of_metric[label].add(value)
     return exposed
 
 
@@ -105,6 +111,17 @@ def test_a_query_asks_for_metrics_labels_and_values_that_are_exposed(name: str, 
             if "$" not in wanted:
                 assert set(wanted.split("|")) <= exposed()[metric][label], f"{metric}: {label}={wanted}"
     assert grouped_by(expr) <= labels_of(expr)
+
+
+@pytest.mark.parametrize(("name", "expr"), QUERIES, ids=[name for name, _ in QUERIES])
+def test_what_each_process_tells_of_all_is_never_added_up(name: str, expr: str) -> None:
+    for metric in catalogue.METRICS:
+        for found in re.finditer(rf"{metric.name}\b", expr):
+            before = expr[: found.start()]
+            if metric.shared:
+                assert re.search(r"\b(max|min)( by \([^)]*\) )?\($", before), f"{name}: {metric.name}"
+            elif metric.kind == "gauge":
+                assert re.search(r"\bsum( by \([^)]*\) )?\($", before), f"{name}: {metric.name}"
 
 
 @pytest.mark.parametrize(("name", "expr", "legend"), TARGETS, ids=[name for name, _, _ in TARGETS])

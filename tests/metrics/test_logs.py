@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import anyio
 import pytest
 import structlog
 
-from pixelrelay import ContentRejectedError
+from pixelrelay import ContentRejectedError, Images
+from pixelrelay.events import RequestFinished, StoreAsked, StoreModeChanged
+from pixelrelay.images import Operation
 from pixelrelay.metrics import log_attempts
 from pixelrelay.testing import FaultKind, Fleet
 from tests.metrics.fleets import always, asked, flux, priced, routed
@@ -109,6 +112,28 @@ async def test_an_unknown_cost_is_null_and_not_nothing(kept: Kept) -> None:
     await asked(router)
 
     assert kept.records[0].cost_dollars is None
+
+
+async def test_the_line_of_a_request_says_whether_the_shared_store_was_away(kept: Kept) -> None:
+    router = routed(Fleet(flux("eastus")))
+    log = log_attempts(logger(logging.DEBUG))
+    drawn = await asked(router)
+    assert isinstance(drawn, Images)
+
+    for degraded in (False, True):
+        result = replace(drawn, route=replace(drawn.route, degraded=degraded))
+        log(RequestFinished("pr_1", "flux", Operation.GENERATE, 6.0, result, None))
+
+    assert [record.degraded for record in kept.records] == [False, True]
+
+
+async def test_what_becomes_of_the_store_is_left_for_the_store_to_log(kept: Kept) -> None:
+    log = log_attempts(logger(logging.DEBUG))
+
+    log(StoreModeChanged("share", "timeout: no answer within 0.25 s", 3))
+    log(StoreAsked("reserve", 0.25, "timeout"))
+
+    assert kept.records == []
 
 
 async def test_structlog_writes_the_fields_as_json(kept: Kept) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from contextlib import suppress
@@ -9,11 +10,14 @@ from contextlib import suppress
 import anyio
 import pytest
 from prometheus_client import CollectorRegistry
+from redis import exceptions
 
 from pixelrelay import Router, errors
-from pixelrelay.events import WaitFinished
+from pixelrelay.config import load
+from pixelrelay.events import StoreAsked, StoreModeChanged, WaitFinished
 from pixelrelay.images import Operation
 from pixelrelay.metrics import PrometheusObserver, catalogue, labels
+from pixelrelay.store.clients import word_for
 from pixelrelay.testing import FaultKind, Fleet
 from tests.metrics.fleets import PICTURE, always, asked, flux, routed, series, value
 
@@ -151,6 +155,143 @@ async def test_a_wait_that_began_before_anybody_listened_does_not_count_below_no
     assert value(registry, "pixelrelay_waiting", group="flux") == 0
 
 
+def in_modes(registry: CollectorRegistry) -> dict[str, float | None]:
+    return {mode: value(registry, "pixelrelay_store_mode", mode=mode) for mode in labels.MODES}
+
+
+def store_series(registry: CollectorRegistry) -> set[str]:
+    return {name for name, _ in series(registry) if name.startswith("pixelrelay_store_")}
+
+
+def test_the_mode_of_the_store_stands_at_one_and_the_others_at_zero() -> None:
+    router = routed(Fleet(flux("eastus")))
+    registry = CollectorRegistry()
+    observer = PrometheusObserver(router, registry)
+
+    observer(StoreModeChanged("shared", "found", 4))
+    assert in_modes(registry) == {"shared": 1, "share": 0, "open": 0, "closed": 0}
+    assert value(registry, "pixelrelay_store_processes") == 4
+
+    observer(StoreModeChanged("share", "timeout: no answer within 0.25 s", 4))
+    assert in_modes(registry) == {"shared": 0, "share": 1, "open": 0, "closed": 0}
+
+    observer(StoreModeChanged("shared", "found again after 3.00 s", 3))
+    assert in_modes(registry) == {"shared": 1, "share": 0, "open": 0, "closed": 0}
+    assert value(registry, "pixelrelay_store_processes") == 3
+
+
+def test_the_number_of_processes_may_be_told_anew_without_another_mode() -> None:
+    router = routed(Fleet(flux("eastus")))
+    registry = CollectorRegistry()
+    observer = PrometheusObserver(router, registry)
+
+    observer(StoreModeChanged("shared", "found", 1))
+    observer(StoreModeChanged("shared", "joined", 2))
+
+    assert value(registry, "pixelrelay_store_processes") == 2
+    assert value(registry, "pixelrelay_store_mode", mode="shared") == 1
+
+
+async def test_of_a_store_in_memory_nothing_is_told() -> None:
+    router = routed(Fleet(flux("eastus")))
+    registry = observed(router)
+
+    await asked(router)
+
+    assert store_series(registry) == set()
+
+
+def test_each_round_trip_is_timed_by_its_step_in_buckets_below_a_second() -> None:
+    router = routed(Fleet(flux("eastus")))
+    registry = CollectorRegistry()
+    observer = PrometheusObserver(router, registry)
+
+    observer(StoreAsked("reserve", 0.0004))
+    observer(StoreAsked("reserve", 0.25, "timeout"))
+    observer(StoreAsked("settle", 2.0))
+
+    counts = {
+        bound: value(registry, "pixelrelay_store_seconds_bucket", step="reserve", le=bound)
+        for bound in ("0.00025", "0.0005", "0.125", "0.25", "1.0", "+Inf")
+    }
+    assert counts == {"0.00025": 0, "0.0005": 1, "0.125": 1, "0.25": 2, "1.0": 2, "+Inf": 2}
+    assert value(registry, "pixelrelay_store_seconds_sum", step="settle") == 2
+    assert value(registry, "pixelrelay_store_seconds_bucket", step="settle", le="1.0") == 0
+
+
+def test_what_goes_wrong_with_the_store_is_counted_by_step_and_word() -> None:
+    router = routed(Fleet(flux("eastus")))
+    registry = CollectorRegistry()
+    observer = PrometheusObserver(router, registry)
+
+    observer(StoreAsked("settle", 0.001))
+    assert value(registry, "pixelrelay_store_errors_total", step="reserve", error="timeout") == 0
+    observer(StoreAsked("reserve", 0.25, "timeout"))
+
+    assert value(registry, "pixelrelay_store_errors_total", step="reserve", error="timeout") == 1
+    errors_counted = [count for (name, _), count in series(registry).items() if name == "pixelrelay_store_errors_total"]
+    assert sum(errors_counted) == 1
+
+
+def test_where_a_store_is_configured_its_errors_stand_at_zero_before_the_first() -> None:
+    config = {**Fleet(flux("eastus")).config("flux"), "store": "redis://cache.example:6379/0"}
+    registry = CollectorRegistry()
+    PrometheusObserver(load(config), registry)
+
+    assert value(registry, "pixelrelay_store_errors_total", step="join", error="connection") == 0
+
+
+def test_a_word_that_is_not_in_the_lists_becomes_other() -> None:
+    router = routed(Fleet(flux("eastus")))
+    registry = CollectorRegistry()
+    observer = PrometheusObserver(router, registry)
+
+    observer(StoreAsked("defragment", 0.001, "ERR value is not an integer: 'a lighthouse'"))
+
+    assert value(registry, "pixelrelay_store_errors_total", step="other", error="other") == 1
+    assert value(registry, "pixelrelay_store_seconds_count", step="other") == 1
+    assert not [given for _, given in series(registry) if "lighthouse" in str(given) or "defragment" in str(given)]
+
+
+def test_every_word_that_a_client_of_redis_has_for_an_error_is_in_the_list() -> None:
+    kinds = {kind for kind in vars(exceptions).values() if isinstance(kind, type) and issubclass(kind, Exception)}
+    bare = [kind.__new__(kind) for kind in kinds | {OSError, TimeoutError}]
+    starts = ("OOM", "READONLY", "MISCONF", "NOPERM", "NOAUTH", "NOREPLICAS", "CLUSTERDOWN", "LOADING", "BUSY", "ERR")
+    said = [exceptions.ResponseError(f"{start} of the server's own") for start in starts]
+
+    words = {word_for(error) for error in (*bare, *said)}
+
+    assert words <= set(labels.STORE_ERRORS) - {labels.OTHER}
+
+
+def test_two_routers_in_one_registry_are_counted_each_in_its_mode() -> None:
+    first, second = routed(Fleet(flux("eastus"))), routed(Fleet(flux("sweden")))
+    registry = CollectorRegistry()
+    one, other = PrometheusObserver(first, registry), PrometheusObserver(second, registry)
+
+    one(StoreModeChanged("shared", "found", 2))
+    other(StoreModeChanged("shared", "found", 2))
+    assert in_modes(registry) == {"shared": 2, "share": 0, "open": 0, "closed": 0}
+
+    other(StoreModeChanged("closed", "connection: refused", 2))
+    assert in_modes(registry) == {"shared": 1, "share": 0, "open": 0, "closed": 1}
+
+
+def test_a_router_that_ended_while_its_store_was_away_is_not_told_of_forever() -> None:
+    registry = CollectorRegistry()
+
+    def lost() -> None:
+        router = routed(Fleet(flux("eastus")))
+        observer = PrometheusObserver(router, registry)
+        router.observe(observer)
+        observer(StoreModeChanged("share", "timeout", 2))
+
+    lost()
+    gc.collect()
+
+    assert in_modes(registry) == {"shared": 0, "share": 0, "open": 0, "closed": 0}
+
+
 async def test_a_caller_who_leaves_is_cancelled_and_the_attempt_abandoned() -> None:
     router = routed(Fleet(flux("eastus")))
     registry = observed(router)
@@ -203,13 +344,17 @@ async def test_a_deployment_may_stand_in_the_place_of_a_group() -> None:
 
 async def test_ten_thousand_callers_with_names_of_their_own_add_no_series() -> None:
     router = routed(Fleet(flux("eastus", latency=0.0), flux("sweden", latency=0.0)))
-    registry = observed(router)
+    registry = CollectorRegistry()
+    observer = PrometheusObserver(router, registry)
+    router.observe(observer)
 
     async def call(number: int) -> None:
         model = "flux" if number % 20 == 0 else f"model-{number}"
         size = (256 + number % 320 // 20 * 16, 256)
         with suppress(errors.UnknownModelError):
             await router.generate(model, f"prompt {number}", user=f"user-{number}", size=size)
+        observer(StoreAsked(f"step-{number}", number / 10_000, f"ERR prompt {number}"))
+        observer(StoreModeChanged(f"mode-{number}", f"user-{number}", number))
 
     await call(0)
     await call(1)

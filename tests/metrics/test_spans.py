@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import anyio
 import pytest
@@ -14,7 +15,9 @@ from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as ge
 from opentelemetry.semconv.attributes import error_attributes, http_attributes
 from opentelemetry.trace import SpanKind, StatusCode
 
-from pixelrelay import Router
+from pixelrelay import Images, Router
+from pixelrelay.events import RequestFinished, RequestStarted
+from pixelrelay.images import Operation
 from pixelrelay.metrics import OpenTelemetryObserver
 from pixelrelay.testing import EmulatedDeployment, FaultKind, Fleet
 from tests.metrics.fleets import always, asked, flux, routed
@@ -99,6 +102,70 @@ async def test_the_phases_of_an_attempt_are_events_of_its_span() -> None:
     times = [event.timestamp for event in attempt.events]
     assert times == sorted(times)
     assert (times[2] - times[1]) / 1e9 == pytest.approx(6, abs=2)
+
+
+async def test_a_job_that_is_polled_has_a_span_of_its_polls_within_its_attempt() -> None:
+    router = routed(Fleet(EmulatedDeployment("bfl", "black-forest-labs", "flux-2-pro", latency=6.0)))
+    traces = Traces(router)
+
+    await asked(router)
+
+    attempt, poll = traces.named("generate_content flux-2-pro"), traces.named("poll flux-2-pro")
+    assert within(poll, attempt)
+    assert poll.start_time == attempt.events[1].timestamp
+    assert poll.end_time == attempt.end_time
+    assert attributes(poll)["pixelrelay.job"]
+    assert poll.status.status_code is StatusCode.UNSET
+
+
+async def test_a_job_that_is_lost_ends_its_polls_with_the_kind_of_failure() -> None:
+    fault = always(FaultKind.LOST_JOB)
+    router = routed(Fleet(EmulatedDeployment("bfl", "black-forest-labs", "flux-2-pro", faults=(fault,))))
+    traces = Traces(router)
+
+    await asked(router)
+
+    attempt, poll = traces.named("generate_content flux-2-pro"), traces.named("poll flux-2-pro")
+    assert within(poll, attempt)
+    assert poll.status.status_code is StatusCode.ERROR
+    assert attributes(poll)[error_attributes.ERROR_TYPE] == attributes(attempt)[error_attributes.ERROR_TYPE]
+
+
+async def test_a_caller_who_leaves_a_job_ends_the_span_of_its_polls() -> None:
+    router = routed(Fleet(EmulatedDeployment("bfl", "black-forest-labs", "flux-2-pro", latency=6.0)))
+    traces = Traces(router)
+
+    with anyio.move_on_after(2):
+        await asked(router)
+
+    attempt, poll = traces.named("generate_content flux-2-pro"), traces.named("poll flux-2-pro")
+    assert within(poll, attempt)
+    assert attributes(attempt)["pixelrelay.outcome"] == "abandoned"
+
+
+async def test_an_answer_in_one_go_is_not_polled() -> None:
+    router = routed(Fleet(flux("eastus")))
+    traces = Traces(router)
+
+    await asked(router)
+
+    assert not [span for span in traces.spans if span.name.startswith("poll")]
+
+
+async def test_a_request_says_whether_the_shared_store_was_away() -> None:
+    router = routed(Fleet(flux("eastus")))
+    traces = Traces(router)
+    drawn = await asked(router)
+    assert isinstance(drawn, Images)
+
+    started = RequestStarted("pr_1", "lost", Operation.GENERATE, 1, None)
+    traces.observer(started)
+    result = replace(drawn, route=replace(drawn.route, degraded=True))
+    traces.observer(RequestFinished("pr_1", "lost", Operation.GENERATE, 6.0, result, None))
+
+    shared, lost = traces.named("generate_content flux"), traces.named("generate_content")
+    assert attributes(shared)["pixelrelay.degraded"] is False
+    assert attributes(lost)["pixelrelay.degraded"] is True
 
 
 async def test_a_failed_attempt_says_why_in_the_providers_status_and_not_in_its_words() -> None:

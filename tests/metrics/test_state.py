@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from pixelrelay import Router, SyncRouter
 from pixelrelay._transport.transport import Transport
 from pixelrelay.metrics import PrometheusObserver
+from pixelrelay.store.memory import MemoryStore
 from pixelrelay.testing import FaultKind, Fleet, emulated_fleet
 from tests.metrics.fleets import FLUX, always, asked, flux, routed, series, value
 
@@ -69,6 +70,26 @@ async def test_a_shared_quota_is_told_once_whoever_of_the_pool_has_used_it() -> 
     pooled = {"deployment": "", "pool": "contoso", "unit": "megapixels"}
     assert value(registry, "pixelrelay_quota_used", **pooled) == pytest.approx(1.048576)
     assert value(registry, "pixelrelay_quota_limit", **pooled) == 60
+
+
+async def test_of_routers_that_share_a_store_each_tells_the_whole_and_its_own_waits() -> None:
+    fleet = Fleet(flux("eastus", requests_per_minute=30, concurrent=3))
+    store = MemoryStore()
+    first, second = routed(fleet, store=store), routed(fleet, store=store)
+    registries = observed(first), observed(second)
+    ours = {"deployment": "eastus", "pool": "", "unit": "requests"}
+
+    async with anyio.create_task_group() as tasks:
+        for router in (first, second, second, second, second):
+            tasks.start_soon(asked, router)
+            await anyio.sleep(0.1)  # one after the other, so that it is the second's that wait
+        assert [value(each, "pixelrelay_in_flight", deployment="eastus") for each in registries] == [3, 3]
+        assert [value(each, "pixelrelay_quota_used", **ours) for each in registries] == [3, 3]
+        assert [value(each, "pixelrelay_waiting", group="flux") for each in registries] == [0, 2]
+
+    assert [value(each, "pixelrelay_quota_used", **ours) for each in registries] == [5, 5]
+    drawn = {"deployment": "eastus", "operation": "generate"}
+    assert [value(each, "pixelrelay_images_total", **drawn) for each in registries] == [1, 4]
 
 
 async def test_health_cooldown_and_attempts_under_way_are_told_by_deployment() -> None:
