@@ -24,6 +24,10 @@ LISTENING = 5.0
 """Seconds after which waiting for messages begins anew, so that a dead connection is found out."""
 
 
+class RefusedError(LostError):
+    """The script failed at what it was asked. To ask for the same again is of no use."""
+
+
 @dataclass(slots=True, eq=False)
 class _Call:
     step: str
@@ -63,7 +67,8 @@ class Link:
                 return answer
         except LOST as lost:
             error = word_for(lost)
-            raise LostError(f"{error}: {_in_words(lost, self._timeout)}") from lost
+            kind = RefusedError if error == "script" else LostError
+            raise kind(f"{error}: {_in_words(lost, self._timeout)}") from lost
         finally:
             self._told(Asked(step, loop.time() - began, error))
 

@@ -40,7 +40,7 @@ from pixelrelay.store.base import (
     Verdict,
 )
 from pixelrelay.store.health import HealthPolicy
-from pixelrelay.store.link import Link
+from pixelrelay.store.link import TOGETHER, Link, RefusedError
 from pixelrelay.store.rules import Portion
 from pixelrelay.store.shared import LostError, MovedError, Shared
 from pixelrelay.store.stock import HELD, Stock
@@ -53,6 +53,8 @@ FIRST_RETRY, LAST_RETRY = 0.05, 1.0
 """Seconds between attempts to find the store again: each is twice as long as the one before."""
 FAREWELL = 2.0
 """Seconds that closing may take to settle what is still open."""
+GATHERED = 0.02
+"""Seconds for which settlements are collected, where large quotas are taken in batches."""
 QUIET = 10.0
 """Seconds within which a store that comes and goes is spoken of once in the log."""
 
@@ -201,12 +203,11 @@ class RedisStore:
     def _put_by(self, ahead: list[Reservation]) -> None:
         if self._stock and ahead:
             self._stock.put(ahead, _clock.now())
-            asyncio.get_running_loop().call_later(1.01 * HELD, self._give_back_stale)
+            asyncio.get_running_loop().call_later(1.01 * HELD, self._to_settle.set)
 
     def _give_back_stale(self) -> None:
         if self._stock:
             self._unsettled += [(unused, _UNUSED) for unused in self._stock.stale(_clock.now())]
-            self._to_settle.set()
 
     async def wait(self, ticket: Ticket) -> Reservation | Full:
         """As ``Store.wait``. Who waits when the store is lost, or found again, is moved to the other line."""
@@ -291,18 +292,18 @@ class RedisStore:
         while True:
             await self._to_settle.wait()
             self._to_settle.clear()
+            self._give_back_stale()
+            if self._stock:
+                await asyncio.sleep(GATHERED)
             while self._unsettled and not self._lost:
-                batch = list(self._unsettled)
-                ended = await asyncio.gather(
-                    *(self._shared.settle(held, report) for held, report in batch), return_exceptions=True
-                )
-                for _ in batch:
-                    self._unsettled.popleft()
-                for settled, error in zip(batch, ended, strict=True):
-                    if isinstance(error, LostError):
-                        self._unsettled.append(settled)
+                batch = [self._unsettled.popleft() for _ in range(min(TOGETHER, len(self._unsettled)))]
+                each = [batch] if self._stock else [[settled] for settled in batch]
+                ended = await asyncio.gather(*map(self._shared.settle_all, each), return_exceptions=True)
+                for settled, error in zip(each, ended, strict=True):
+                    if isinstance(error, LostError) and not isinstance(error, RefusedError):
+                        self._unsettled += settled
                         self._lose(error)
-                    elif isinstance(error, BaseException):
+                    elif error is not None:
                         log.error("a settlement was refused: %s", error, exc_info=error)
 
     # --- looking -------------------------------------------------------------------------------------------------

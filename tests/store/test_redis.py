@@ -28,6 +28,7 @@ from pixelrelay.store.base import (
     Verdict,
 )
 from pixelrelay.store.redis import RedisStore
+from pixelrelay.store.stock import HELD
 from tests.servers import RedisServer, redis_server
 
 WELL = Report(Verdict.WELL)
@@ -457,3 +458,16 @@ async def test_in_batches_the_server_is_asked_less_often_and_no_limit_is_passed(
             while await take(one, big) is not None:
                 served += 1
         assert served == 1200
+
+
+async def test_what_was_taken_ahead_and_not_used_is_given_back(server: RedisServer) -> None:
+    async with fleet_of(server) as fleet:
+        one, other = fleet.process(batches=True), fleet.process(batches=True)
+        big = a_minute(1200)
+        for _ in range(15):
+            await asyncio.gather(*(take(one, big) for _ in range(20)))
+        left = 1200 - 300
+        assert one.state("east").quotas["east/requests"].used > 300, "some are kept ahead"
+        await asyncio.sleep(2 * HELD)
+        assert len(await taken(other, big, left)) == left
+        assert await take(one, big) is None
