@@ -10,6 +10,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import yaml
 
 from pixelrelay.config import load
 from pixelrelay.testing import EmulatedDeployment, Fleet, emulated_fleet
+from tests.servers import redis_server
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -84,6 +86,15 @@ COMMANDS = [
 
 @pytest.mark.parametrize("line", sorted({line for document, line in COMMANDS if document.name == "README.md"}))
 def test_every_command_of_the_readme_runs(line: str, directory: Path) -> None:
+    with ExitStack() as servers:
+        if "fleet.yaml" in line:
+            shared = {"store": servers.enter_context(redis_server()).url}
+            relay = yaml.safe_load((directory / "relay.yaml").read_text())
+            (directory / "fleet.yaml").write_text(yaml.safe_dump(relay | shared))
+        run(line, directory)
+
+
+def run(line: str, directory: Path) -> None:
     command = [sys.executable, "-m", *shlex.split(line)]
     done = subprocess.run(command, cwd=directory, env=os.environ, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
