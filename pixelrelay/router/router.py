@@ -222,8 +222,9 @@ class Router:
     def reload(self, source: RelayConfig | str | os.PathLike[str] | Mapping[str, Any]) -> None:
         """Serve new requests by another configuration; those under way end by the one they began with.
 
-        What has been counted, the health and the latency of deployments that keep their names are kept. A
-        configuration that cannot be used raises ``ConfigError`` and changes nothing.
+        What has been counted, the health and the latency of deployments that keep their names are kept, and so is the
+        store, whatever the other configuration says of it. A configuration that cannot be used raises ``ConfigError``
+        and changes nothing.
         """
         config = source if isinstance(source, RelayConfig) else load(source)
         self._fleet = _fleet(config, {candidate.name: candidate for candidate in self._fleet.candidates()})

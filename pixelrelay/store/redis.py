@@ -190,6 +190,9 @@ class RedisStore:
                     )
             except (LostError, TimeoutError) as lost:
                 self._lose(lost)
+            except asyncio.CancelledError:
+                self._gone.set()  # whatever it may have been granted is given back now, and not at the next turn
+                raise
             else:
                 self._put_by(ahead)
                 if isinstance(got, Reservation):
@@ -255,13 +258,14 @@ class RedisStore:
         found = asyncio.ensure_future(self._found.wait())
         try:
             await asyncio.wait((turn, found), return_when=asyncio.FIRST_COMPLETED)
-            return turn.result() if turn.done() else None
+        except asyncio.CancelledError:
+            if turn.done() and isinstance(granted := turn.result(), Reservation):
+                await self.cancel(granted)
+            raise
         finally:
             found.cancel()
-            if not turn.done():
-                turn.cancel()
-                with suppress(asyncio.CancelledError):
-                    await turn
+            turn.cancel()  # nothing to one that is done; what it was granted meanwhile it gives back
+        return turn.result() if turn.done() else None
 
     # --- giving back ---------------------------------------------------------------------------------------------
 
@@ -470,6 +474,8 @@ class RedisStore:
             with suppress(LostError, TimeoutError):
                 async with asyncio.timeout(FAREWELL):
                     await self._opened
+                    if self._stock:
+                        self._unsettled += [(unused, _UNUSED) for unused in self._stock.stale(float("inf"))]
                     while self._unsettled and not self._lost:
                         self._to_settle.set()
                         await asyncio.sleep(0.001)
