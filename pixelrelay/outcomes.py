@@ -46,7 +46,24 @@ class Phase(Enum):
     SENT = "sent"
     ACCEPTED = "accepted"
     """The provider has named the job; from here it is polled and never submitted again."""
+    DRAWN = "drawn"
+    """The provider is done, and what is left is to download the picture; nothing is submitted again for that.
+
+    An attempt whose answer names the address of the picture comes here without having been accepted, and one whose
+    answer holds the picture, or whose caller wants the address alone, never does.
+    """
     DELIVERED = "delivered"
+
+    @property
+    def charge(self) -> Charge:
+        """What an attempt that ends here without its picture costs, where nobody says otherwise."""
+        match self:
+            case Phase.NOT_SENT:
+                return Charge.NONE
+            case Phase.SENT | Phase.ACCEPTED:
+                return Charge.UNKNOWN
+            case Phase.DRAWN | Phase.DELIVERED:
+                return Charge.BILLED
 
 
 @dataclass(frozen=True, slots=True)

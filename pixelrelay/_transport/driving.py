@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -33,6 +33,9 @@ QUIET = 30.0
 
 FRAMING = frozenset({"connection", "content-length", "content-type", "expect", "host", "transfer-encoding"})
 """Headers that a caller may not set: they say where the body ends and what it is."""
+
+_CHARGES: Final = (Charge.NONE, Charge.UNKNOWN, Charge.BILLED)
+"""From the least to the most that a failure may have cost."""
 
 T = TypeVar("T")
 
@@ -156,6 +159,7 @@ class Driving(Generic[T]):
         return reply
 
     async def _download(self, send: Send) -> Reply:
+        self.progress.reach(Phase.DRAWN)
         try:
             return await self._repeated(partial(self._download_once, send), None)
         except _AgainError as last:
@@ -255,15 +259,14 @@ class Driving(Generic[T]):
         )
 
     def _charged(self, failure: Failure) -> Failure:
-        """A failure of the transport's own costs nothing only as long as nothing was sent."""
-        if failure.charge is Charge.NONE and self.progress.phase is not Phase.NOT_SENT:
-            return replace(failure, charge=Charge.UNKNOWN)
-        return failure
+        """A failure of the transport's own costs nothing only as long as nothing was sent, and all once it is drawn."""
+        return replace(failure, charge=max(failure.charge, self.progress.phase.charge, key=_CHARGES.index))
 
     def _out_of_time(self) -> Failure:
         said = {
             Phase.NOT_SENT: "its time was up before the request had been sent",
             Phase.SENT: "sent, and its time was up before an answer had come whole",
+            Phase.DRAWN: "drawn, and its time was up before the result had been fetched",
         }
         message = said.get(self.progress.phase, "its time was up before the job was done")
         return self._charged(Failure(FailureKind.TIMEOUT, message))

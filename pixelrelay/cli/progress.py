@@ -25,6 +25,7 @@ PHASES = {
     Phase.NOT_SENT: "sending",
     Phase.SENT: "submitted",
     Phase.ACCEPTED: "accepted and polled",
+    Phase.DRAWN: "drawn and being downloaded",
     Phase.DELIVERED: "delivered",
 }
 

@@ -112,8 +112,10 @@ store was away meanwhile. That it was lost or found again is logged by the store
 
 `OpenTelemetryObserver(tracer_provider=None)` makes a span of each request, in the span that its caller is in, and in it
 one for each wait and each attempt. Where the provider accepts a job, its attempt has a span `poll …` in it, from then
-until the attempt ends, downloads included. An attempt's phases (`sent`, `accepted`, `delivered`) are events of
-its span, a fallback is one of the request's. Names and attributes follow the semantic conventions for generative AI
+until the picture is drawn; where the picture is fetched from an address, it has a span `download …`, from then until
+the picture is there. The one under way when an attempt fails ends with it, and names the failure. Answers that hold the
+picture itself have neither. An attempt's phases (`sent`, `accepted`, `drawn`, `delivered`) are events of its span, a
+fallback is one of the request's. Names and attributes follow the semantic conventions for generative AI
 (`gen_ai.operation.name`, `gen_ai.provider.name`, `gen_ai.request.model`, `gen_ai.usage.*`, `error.type`); the rest
 begins with `pixelrelay.`. A request's `gen_ai.request.model` is the group that was asked for, an attempt's is the
 provider's name of the model. Tokens stand on the request alone, so that sums do not count them twice. A request's

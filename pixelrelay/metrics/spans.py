@@ -1,4 +1,4 @@
-"""Spans for OpenTelemetry, made from events: a request, its waits, its attempts, and in them the time they are polled.
+"""Spans for OpenTelemetry, made from events: a request, its waits, its attempts, and in them their polls and download.
 
 Attributes follow the semantic conventions for generative AI, which are still in development, as the package
 opentelemetry-semantic-conventions 0.66b2 spells them; where they have no name, it begins with ``pixelrelay.``. No
@@ -35,6 +35,8 @@ OPERATION = "generate_content"
 """What the conventions call this operation; they have no name for drawing pictures."""
 PROVIDERS: Mapping[str, str] = {"azure-openai": "azure.ai.openai", "azure-foundry": "azure.ai.inference"}
 """What the conventions call a provider, where that is not its name here."""
+STAGES: Mapping[Phase, str] = {Phase.ACCEPTED: "poll", Phase.DRAWN: "download"}
+"""The phases that are spans of their own, by what is done from then until the next phase."""
 
 
 @dataclass(slots=True)
@@ -42,8 +44,8 @@ class _Attempt:
     span: Span
     context: Context
     model: str
-    poll: Span | None = None
-    """From the acceptance of the job on; ``None`` before, and where the answer comes in one go."""
+    stage: Span | None = None
+    """Of its polls, then of its download; ``None`` before and after them, and where the answer comes in one go."""
 
 
 @dataclass(slots=True)
@@ -61,7 +63,7 @@ class _Request:
 
 
 class OpenTelemetryObserver:
-    """Makes a span of each request, in it one of each wait and each attempt, and in that one of its polls.
+    """Makes a span of each request, in it one of each wait and attempt, and in that one of its polls and its download.
 
     The request's span stands in the span that its caller is in. No span is ever made the current one, so that
     nothing leaks between requests, and instrumented HTTP clients do not find the attempt as their parent.
@@ -146,9 +148,12 @@ class OpenTelemetryObserver:
             return
         about = _known({"pixelrelay.job": event.job})
         attempt.span.add_event(event.phase.value, about, now)
-        if event.phase is Phase.ACCEPTED:
-            name = f"poll {attempt.model}"
-            attempt.poll = self._tracer.start_span(name, attempt.context, start_time=now, attributes=about)
+        if attempt.stage is not None:
+            attempt.stage.end(now)
+            attempt.stage = None
+        if stage := STAGES.get(event.phase):
+            name = f"{stage} {attempt.model}"
+            attempt.stage = self._tracer.start_span(name, attempt.context, start_time=now, attributes=about)
 
     def _finished(self, event: RequestFinished, request: _Request, now: int) -> None:
         del self._requests[event.request_id]
@@ -199,10 +204,10 @@ def _attempt_finished(event: AttemptFinished, request: _Request, now: int) -> No
     if attempt.failure is not None:
         span.set_attributes(_of_failure(attempt.failure))
         _fail(span, kind or outcome)
-    if begun.poll is not None:
+    if begun.stage is not None:
         if attempt.failure is not None:
-            _fail(begun.poll, kind or outcome)
-        begun.poll.end(now)
+            _fail(begun.stage, kind or outcome)
+        begun.stage.end(now)
     span.end(now)
 
 

@@ -310,11 +310,10 @@ class _Attempt:
         )
 
     def _abandoned(self) -> Failure:
-        unsent = self.progress.phase is Phase.NOT_SENT
         return Failure(
             FailureKind.TIMEOUT,
             f"the caller left when the attempt was {self.progress.phase.value.replace('_', ' ')}",
-            charge=Charge.NONE if unsent else Charge.UNKNOWN,
+            charge=self.progress.phase.charge,
             provider_request_id=self.progress.provider_request_id,
             job=self.progress.job,
         )

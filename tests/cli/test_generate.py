@@ -43,6 +43,7 @@ def test_what_happens_meanwhile_is_told_beside_the_output(desk: Desk, serve: Ser
     assert "attempt on bfl (black-forest-labs)" in ran.stderr
     assert "bfl: submitted" in ran.stderr
     assert "bfl: accepted and polled, job " in ran.stderr
+    assert "bfl: drawn and being downloaded, job " in ran.stderr
     assert ", after " in ran.stderr
     assert "attempt on" not in ran.stdout
 

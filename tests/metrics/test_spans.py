@@ -16,11 +16,18 @@ from opentelemetry.semconv.attributes import error_attributes, http_attributes
 from opentelemetry.trace import SpanKind, StatusCode
 
 from pixelrelay import Images, Router
-from pixelrelay.events import RequestFinished, RequestStarted
+from pixelrelay.events import (
+    AttemptAdvanced,
+    AttemptFinished,
+    AttemptStarted,
+    RequestFinished,
+    RequestStarted,
+)
 from pixelrelay.images import Operation
 from pixelrelay.metrics import OpenTelemetryObserver
-from pixelrelay.testing import EmulatedDeployment, FaultKind, Fleet
-from tests.metrics.fleets import always, asked, flux, routed
+from pixelrelay.outcomes import Attempt, Phase
+from pixelrelay.testing import EmulatedDeployment, Fault, FaultKind, Fleet, Stage
+from tests.metrics.fleets import always, asked, flux, priced, routed
 
 pytestmark = pytest.mark.anyio
 
@@ -42,6 +49,10 @@ class Traces:
     def named(self, name: str) -> ReadableSpan:
         (span,) = [span for span in self.spans if span.name == name]
         return span
+
+    def beginning(self, word: str) -> list[ReadableSpan]:
+        """Those whose name begins so."""
+        return [span for span in self.spans if span.name.startswith(word)]
 
 
 def within(inner: ReadableSpan, outer: ReadableSpan) -> bool:
@@ -89,14 +100,23 @@ async def test_a_request_is_a_span_with_its_attempt_in_it() -> None:
     assert attributes(request)[gen_ai.GEN_AI_REQUEST_CHOICE_COUNT] == 1
 
 
+def bfl(*faults: Fault) -> Fleet:
+    """One deployment that is polled, and whose pictures are downloaded."""
+    return Fleet(EmulatedDeployment("bfl", "black-forest-labs", "flux-2-pro", latency=6.0, faults=faults))
+
+
+SLOW = always(FaultKind.UNAVAILABLE, stage=Stage.DOWNLOAD, times=2)
+"""The download succeeds at its third try, about a second and a half after the first."""
+
+
 async def test_the_phases_of_an_attempt_are_events_of_its_span() -> None:
-    router = routed(Fleet(EmulatedDeployment("bfl", "black-forest-labs", "flux-2-pro", latency=6.0)))
+    router = routed(bfl())
     traces = Traces(router)
 
     await asked(router)
 
     attempt = traces.named("generate_content flux-2-pro")
-    assert [event.name for event in attempt.events] == ["sent", "accepted", "delivered"]
+    assert [event.name for event in attempt.events] == ["sent", "accepted", "drawn", "delivered"]
     assert (attempt.events[1].attributes or {})["pixelrelay.job"]
     assert attributes(attempt)[gen_ai.GEN_AI_PROVIDER_NAME] == "black-forest-labs"
     times = [event.timestamp for event in attempt.events]
@@ -104,35 +124,63 @@ async def test_the_phases_of_an_attempt_are_events_of_its_span() -> None:
     assert (times[2] - times[1]) / 1e9 == pytest.approx(6, abs=2)
 
 
-async def test_a_job_that_is_polled_has_a_span_of_its_polls_within_its_attempt() -> None:
-    router = routed(Fleet(EmulatedDeployment("bfl", "black-forest-labs", "flux-2-pro", latency=6.0)))
+# --- polls and the download --------------------------------------------------------------------------------------
+
+
+async def test_polls_and_download_of_a_job_are_spans_within_its_attempt_that_meet_when_it_is_drawn(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    router = routed(bfl(SLOW))
     traces = Traces(router)
 
     await asked(router)
 
-    attempt, poll = traces.named("generate_content flux-2-pro"), traces.named("poll flux-2-pro")
+    attempt = traces.named("generate_content flux-2-pro")
+    poll, fetched = traces.named("poll flux-2-pro"), traces.named("download flux-2-pro")
+    _, accepted, drawn, delivered = (event.timestamp for event in attempt.events)
     assert within(poll, attempt)
-    assert poll.start_time == attempt.events[1].timestamp
-    assert poll.end_time == attempt.end_time
-    assert attributes(poll)["pixelrelay.job"]
-    assert poll.status.status_code is StatusCode.UNSET
+    assert within(fetched, attempt)
+    assert (poll.start_time, poll.end_time) == (accepted, drawn)
+    assert (fetched.start_time, fetched.end_time) == (drawn, delivered)
+    assert seconds(fetched) == pytest.approx(1.5, abs=0.4)
+    assert attributes(poll)["pixelrelay.job"] == attributes(fetched)["pixelrelay.job"]
+    assert (poll.status.status_code, fetched.status.status_code) == (StatusCode.UNSET, StatusCode.UNSET)
+    assert "ended span" not in caplog.text, "OpenTelemetry complains of a span that is ended twice"
 
 
 async def test_a_job_that_is_lost_ends_its_polls_with_the_kind_of_failure() -> None:
-    fault = always(FaultKind.LOST_JOB)
-    router = routed(Fleet(EmulatedDeployment("bfl", "black-forest-labs", "flux-2-pro", faults=(fault,))))
+    router = routed(bfl(always(FaultKind.LOST_JOB)))
     traces = Traces(router)
 
     await asked(router)
 
     attempt, poll = traces.named("generate_content flux-2-pro"), traces.named("poll flux-2-pro")
     assert within(poll, attempt)
+    assert poll.end_time == attempt.end_time
     assert poll.status.status_code is StatusCode.ERROR
     assert attributes(poll)[error_attributes.ERROR_TYPE] == attributes(attempt)[error_attributes.ERROR_TYPE]
+    assert traces.beginning("download") == []
+
+
+async def test_a_download_that_fails_says_so_and_the_polls_before_it_went_well() -> None:
+    router = routed(bfl(always(FaultKind.UNAVAILABLE, stage=Stage.DOWNLOAD)))
+    traces = Traces(router)
+
+    await asked(router)
+
+    attempt = traces.named("generate_content flux-2-pro")
+    poll, fetched = traces.named("poll flux-2-pro"), traces.named("download flux-2-pro")
+    assert within(fetched, attempt)
+    assert fetched.start_time == poll.end_time
+    assert fetched.end_time == attempt.end_time
+    assert poll.status.status_code is StatusCode.UNSET
+    assert fetched.status.status_code is StatusCode.ERROR
+    assert attributes(fetched)[error_attributes.ERROR_TYPE] == "unusable"
+    assert attributes(attempt)["pixelrelay.charge"] == "billed"
 
 
 async def test_a_caller_who_leaves_a_job_ends_the_span_of_its_polls() -> None:
-    router = routed(Fleet(EmulatedDeployment("bfl", "black-forest-labs", "flux-2-pro", latency=6.0)))
+    router = routed(bfl())
     traces = Traces(router)
 
     with anyio.move_on_after(2):
@@ -141,15 +189,80 @@ async def test_a_caller_who_leaves_a_job_ends_the_span_of_its_polls() -> None:
     attempt, poll = traces.named("generate_content flux-2-pro"), traces.named("poll flux-2-pro")
     assert within(poll, attempt)
     assert attributes(attempt)["pixelrelay.outcome"] == "abandoned"
+    assert traces.beginning("download") == []
 
 
-async def test_an_answer_in_one_go_is_not_polled() -> None:
+async def test_a_caller_who_leaves_a_download_ends_its_span() -> None:
+    router = routed(bfl(always(FaultKind.HANG, stage=Stage.DOWNLOAD)))
+    traces = Traces(router)
+
+    with anyio.move_on_after(20):
+        await asked(router)
+
+    attempt, fetched = traces.named("generate_content flux-2-pro"), traces.named("download flux-2-pro")
+    assert within(fetched, attempt)
+    assert fetched.end_time == attempt.end_time
+    assert fetched.status.status_code is StatusCode.ERROR
+    assert attributes(attempt)["pixelrelay.outcome"] == "abandoned"
+
+
+async def test_a_job_whose_address_alone_is_wanted_is_polled_and_not_downloaded() -> None:
+    router = routed(bfl())
+    traces = Traces(router)
+
+    await asked(router, response_format="url")
+
+    attempt, poll = traces.named("generate_content flux-2-pro"), traces.named("poll flux-2-pro")
+    assert [event.name for event in attempt.events] == ["sent", "accepted", "delivered"]
+    assert poll.end_time == attempt.events[-1].timestamp
+    assert traces.beginning("download") == []
+
+
+async def test_an_answer_that_names_an_address_has_a_download_and_no_polls() -> None:
+    fleet = Fleet(EmulatedDeployment("eastus", "azure-foundry", "FLUX.1-Kontext-pro", latency=6.0, faults=(SLOW,)))
+    config = priced(fleet)
+    config["models"]["flux"]["deployments"][0]["route"] = "image"
+    router = routed(fleet, config)
+    traces = Traces(router)
+
+    await asked(router)
+
+    attempt = traces.named("generate_content FLUX.1-Kontext-pro")
+    fetched = traces.named("download FLUX.1-Kontext-pro")
+    assert [event.name for event in attempt.events] == ["sent", "drawn", "delivered"]
+    assert within(fetched, attempt)
+    assert seconds(fetched) == pytest.approx(1.5, abs=0.4)
+    assert traces.beginning("poll") == []
+
+
+async def test_an_answer_that_holds_the_picture_is_neither_polled_nor_downloaded() -> None:
     router = routed(Fleet(flux("eastus")))
     traces = Traces(router)
 
     await asked(router)
 
-    assert not [span for span in traces.spans if span.name.startswith("poll")]
+    assert traces.beginning("poll") == traces.beginning("download") == []
+
+
+async def test_a_download_ends_with_the_delivery_however_long_it_takes_to_settle() -> None:
+    router = routed(Fleet(flux("eastus")))
+    traces = Traces(router)
+    tell = traces.observer
+
+    tell(RequestStarted("pr_1", "flux", Operation.GENERATE, 1, None))
+    tell(AttemptStarted("pr_1", "flux", "bfl", "black-forest-labs", 1, model="flux-2-pro"))
+    tell(AttemptAdvanced("pr_1", "bfl", Phase.DRAWN))
+    await anyio.sleep(2)
+    tell(AttemptAdvanced("pr_1", "bfl", Phase.DELIVERED))
+    await anyio.sleep(3)
+    served = Attempt("bfl", "black-forest-labs", "flux", started=0, duration=5, images=1)
+    tell(AttemptFinished("pr_1", served, Operation.GENERATE, None))
+
+    assert seconds(traces.named("download flux-2-pro")) == pytest.approx(2)
+    assert seconds(traces.named("generate_content flux-2-pro")) == pytest.approx(5)
+
+
+# --- requests, failures and waits --------------------------------------------------------------------------------
 
 
 async def test_a_request_says_whether_the_shared_store_was_away() -> None:
@@ -253,14 +366,18 @@ async def test_each_of_many_requests_at_a_time_stands_in_the_span_of_its_own_cal
 
 
 async def test_pictures_that_are_drawn_side_by_side_keep_their_attempts_apart() -> None:
-    router = routed(Fleet(EmulatedDeployment("bfl", "black-forest-labs", "flux-2-pro", latency=6.0)))
+    router = routed(bfl())
     traces = Traces(router)
 
     await asked(router, n=3)
 
     attempts = [span for span in traces.spans if span.name == "generate_content flux-2-pro"]
     assert sorted(str(attributes(span)["pixelrelay.attempt"]) for span in attempts) == ["1", "2", "3"]
-    assert all([event.name for event in span.events] == ["sent", "accepted", "delivered"] for span in attempts)
+    for stage in ("poll", "download"):
+        spans = traces.beginning(stage)
+        assert len(spans) == 3
+        assert all(sum(within(span, attempt) for span in spans) == 1 for attempt in attempts)
+    assert all([event.name for event in span.events] == ["sent", "accepted", "drawn", "delivered"] for span in attempts)
 
 
 async def test_a_caller_who_leaves_ends_the_spans() -> None:

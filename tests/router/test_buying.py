@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
-from pixelrelay import AmbiguousOutcomeError, _clock
+from pixelrelay import AmbiguousOutcomeError, DeadlineExceededError, _clock
 from pixelrelay.events import AttemptAdvanced, AttemptFinished, RequestFinished
 from pixelrelay.outcomes import Charge, Phase
 from pixelrelay.testing import Fault, FaultKind, Fleet, Stage
@@ -84,6 +84,45 @@ async def test_a_job_is_not_submitted_again_because_its_picture_cannot_be_fetche
     assert called(fleet) == {"bfl": 1}
 
 
+NEVER_FETCHED = Fault(FaultKind.UNAVAILABLE, stage=Stage.DOWNLOAD)
+
+
+async def test_a_picture_that_can_never_be_fetched_is_bought_again_elsewhere_and_told_as_lost() -> None:
+    fleet = Fleet(bfl("bfl", faults=(NEVER_FETCHED,)), bfl("other"))
+    outcome = await ask(router_of(fleet, ordered(fleet)))
+    assert outcome.result is not None
+    assert outcome.tried == "bfl other"
+    assert called(fleet) == {"bfl": 1, "other": 1}
+    lost = outcome.attempts[0]
+    assert lost.failure is not None
+    assert lost.failure.charge is Charge.BILLED
+    assert (lost.cost, lost.at_risk) == (Decimal("0.04"), Decimal(0))
+    assert outcome.result.route.at_risk == Decimal("0.04")
+
+
+@pytest.mark.parametrize("fault", [NEVER_FETCHED, Fault(FaultKind.HANG, stage=Stage.DOWNLOAD)])
+async def test_where_policy_forbids_it_a_picture_that_cannot_be_fetched_is_not_bought_again(fault: Fault) -> None:
+    fleet = Fleet(bfl("bfl", faults=(fault,)), bfl("other"))
+    outcome = await ask(router_of(fleet, ordered(fleet, on_ambiguous="fail")), timeout=300)
+    assert isinstance(outcome.error, AmbiguousOutcomeError)
+    assert outcome.error.may_have_been_billed
+    assert outcome.error.job is not None
+    assert called(fleet) == {"bfl": 1}
+
+
+async def test_a_picture_whose_download_outlasts_the_deadline_counts_as_billed() -> None:
+    fleet = Fleet(bfl("bfl", faults=(Fault(FaultKind.HANG, stage=Stage.DOWNLOAD),)), bfl("other"))
+    outcome = await ask(router_of(fleet, ordered(fleet)), timeout=20)
+    assert isinstance(outcome.error, DeadlineExceededError)
+    assert outcome.error.may_have_been_billed
+    (attempt,) = outcome.attempts
+    assert attempt.failure is not None
+    assert attempt.failure.message == "drawn, and its time was up before the result had been fetched"
+    assert (attempt.cost, attempt.at_risk) == (Decimal("0.04"), Decimal(0))
+    assert called(fleet) == {"bfl": 1}
+    assert billed(fleet) == {"bfl": 1}
+
+
 async def test_a_job_outlives_a_provider_that_cannot_be_reached_for_a_while() -> None:
     fleet = Fleet(bfl("bfl", latency=10.0), bfl("other"))
     router = router_of(fleet, ordered(fleet))
@@ -107,8 +146,9 @@ async def test_the_phases_of_an_attempt_are_told_as_they_come() -> None:
     witness = Witness()
     await ask(router_of(Fleet(bfl("bfl")), observers=[witness]))
     advanced = witness.of(AttemptAdvanced)
-    assert [event.phase for event in advanced] == [Phase.SENT, Phase.ACCEPTED, Phase.DELIVERED]
+    assert [event.phase for event in advanced] == [Phase.SENT, Phase.ACCEPTED, Phase.DRAWN, Phase.DELIVERED]
     assert advanced[1].job is not None
+    assert advanced[2].job == advanced[1].job
 
 
 # --- callers who leave -------------------------------------------------------------------------------------------
@@ -154,6 +194,19 @@ async def test_a_caller_who_leaves_a_job_frees_its_slot() -> None:
     with anyio.move_on_after(1):
         await ask(router)
     assert router.state("bfl").quotas["bfl/concurrent"].used == 0
+
+
+async def test_a_caller_who_leaves_a_download_may_have_been_billed_and_its_job_is_named() -> None:
+    fleet, witness = Fleet(bfl("bfl", faults=(Fault(FaultKind.HANG, stage=Stage.DOWNLOAD),))), Witness()
+    with anyio.move_on_after(10):
+        await ask(router_of(fleet, ordered(fleet), observers=[witness]))
+    (finished,) = witness.of(AttemptFinished)
+    assert finished.abandoned
+    failure = finished.attempt.failure
+    assert failure.message == "the caller left when the attempt was drawn"
+    assert failure.charge is not Charge.NONE
+    assert failure.job is not None
+    assert billed(fleet) == {"bfl": 1}
 
 
 async def test_a_connection_that_was_refused_uses_no_quota() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import anyio
@@ -69,8 +71,36 @@ async def test_a_job_is_submitted_polled_and_fetched_and_each_phase_is_told() ->
 
     assert generation.images[0].data == PICTURE
     assert engine.urls == [f"{BASE}/images", JOB, JOB, RESULT]
-    assert phases == [Phase.SENT, Phase.ACCEPTED, Phase.DELIVERED]
+    assert phases == [Phase.SENT, Phase.ACCEPTED, Phase.DRAWN, Phase.DELIVERED]
     assert (progress.job, progress.polls, progress.provider_request_id) == ("job-7", 2, "req-1")
+
+
+@pytest.mark.parametrize(
+    ("exchange", "script", "phases"),
+    [
+        pytest.param(inline, [DELIVERED], [Phase.SENT, Phase.DELIVERED], id="the picture in the answer"),
+        pytest.param(
+            download, [ACCEPTED, DELIVERED], [Phase.SENT, Phase.DRAWN, Phase.DELIVERED], id="its address in the answer"
+        ),
+    ],
+)
+async def test_an_answer_in_one_go_was_never_accepted_and_is_drawn_where_it_is_fetched(
+    exchange: Callable[[], Exchange], script: list[Step], phases: list[Phase]
+) -> None:
+    told: list[Phase] = []
+    await drive(
+        exchange(), ScriptedEngine(list(script)), progress=Progress(listener=lambda now: told.append(now.phase))
+    )
+
+    assert told == phases
+
+
+async def test_drawn_is_told_as_the_first_download_begins() -> None:
+    told: list[tuple[Phase, int]] = []
+    engine = ScriptedEngine([ACCEPTED, READY, answer(503), DELIVERED])
+    await drive(job(), engine, progress=Progress(listener=lambda now: told.append((now.phase, len(engine.sent)))))
+
+    assert told == [(Phase.SENT, 1), (Phase.ACCEPTED, 1), (Phase.DRAWN, 2), (Phase.DELIVERED, 4)]
 
 
 @pytest.mark.parametrize(("expected", "first"), [(None, 0.5), (0.4, 0.5), (6.0, 1.5), (100.0, 3.0)])
@@ -165,10 +195,12 @@ async def test_an_adapter_may_ask_for_a_fresh_address_when_a_download_fails() ->
                 continue
             return Generation((Image(data=reply.body),))
 
+    told: list[Phase] = []
     engine = ScriptedEngine([ACCEPTED, READY, *[answer(503)] * 4, READY, DELIVERED])
-    await drive(stubborn(), engine)
+    await drive(stubborn(), engine, progress=Progress(listener=lambda now: told.append(now.phase)))
 
     assert engine.urls.count(f"{BASE}/images") == 1
+    assert told == [Phase.SENT, Phase.ACCEPTED, Phase.DRAWN, Phase.DELIVERED], "what is drawn stays drawn"
 
 
 @pytest.mark.parametrize(
@@ -205,10 +237,11 @@ async def test_every_answer_to_a_submission_is_the_adapters(status: int) -> None
         ([ACCEPTED, *[answer(503)] * 500], FailureKind.TIMEOUT, Charge.UNKNOWN, Phase.ACCEPTED),
         ([ACCEPTED, hanging(sent=True)], FailureKind.TIMEOUT, Charge.UNKNOWN, Phase.ACCEPTED),
         ([ACCEPTED, failing(ReplyTooLargeError("long"))], FailureKind.UNUSABLE, Charge.UNKNOWN, Phase.ACCEPTED),
-        ([ACCEPTED, READY, *[answer(503)] * 4], FailureKind.UNUSABLE, Charge.BILLED, Phase.ACCEPTED),
-        ([ACCEPTED, READY, *[failing(CutError("cut"))] * 4], FailureKind.UNUSABLE, Charge.BILLED, Phase.ACCEPTED),
-        ([ACCEPTED, READY, failing(ReplyTooLargeError("long"))], FailureKind.UNUSABLE, Charge.BILLED, Phase.ACCEPTED),
-        ([ACCEPTED, READY, hanging(sent=True)], FailureKind.TIMEOUT, Charge.UNKNOWN, Phase.ACCEPTED),
+        ([ACCEPTED, READY, *[answer(503)] * 4], FailureKind.UNUSABLE, Charge.BILLED, Phase.DRAWN),
+        ([ACCEPTED, READY, *[failing(CutError("cut"))] * 4], FailureKind.UNUSABLE, Charge.BILLED, Phase.DRAWN),
+        ([ACCEPTED, READY, failing(ReplyTooLargeError("long"))], FailureKind.UNUSABLE, Charge.BILLED, Phase.DRAWN),
+        ([ACCEPTED, READY, hanging(sent=True)], FailureKind.TIMEOUT, Charge.BILLED, Phase.DRAWN),
+        ([ACCEPTED, READY, hanging(sent=False)], FailureKind.TIMEOUT, Charge.BILLED, Phase.DRAWN),
     ],
 )
 async def test_a_failure_says_what_it_may_have_cost(
@@ -219,8 +252,60 @@ async def test_a_failure_says_what_it_may_have_cost(
     failure = await failure_of(job(), ScriptedEngine(list(script)), progress=progress, within=60.0)
 
     assert (failure.kind, failure.charge, progress.phase) == (kind, charge, phase)
-    assert failure.job == ("job-7" if phase is Phase.ACCEPTED else None)
+    assert failure.job == ("job-7" if phase in {Phase.ACCEPTED, Phase.DRAWN} else None)
     assert _clock.now() - began <= 60.0 + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ([hanging(sent=False)], "its time was up before the request had been sent"),
+        ([hanging(sent=True)], "sent, and its time was up before an answer had come whole"),
+        ([ACCEPTED, hanging(sent=True)], "its time was up before the job was done"),
+        ([ACCEPTED, READY, hanging(sent=True)], "drawn, and its time was up before the result had been fetched"),
+    ],
+)
+async def test_a_timeout_says_what_there_was_no_time_for(script: list[Step], said: str) -> None:
+    failure = await failure_of(job(), ScriptedEngine(list(script)), within=20.0)
+
+    assert (failure.kind, failure.message) == (FailureKind.TIMEOUT, said)
+
+
+def renewing() -> Exchange:
+    """Fetched, and asked after once more, where nothing may be asked."""
+    yield from download()
+    yield Send(Purpose.POLL, "GET", "https://elsewhere.example/", job="job-7")
+    raise AssertionError
+
+
+async def test_a_poll_that_fails_after_the_picture_was_drawn_does_not_make_its_charge_doubtful() -> None:
+    failure = await failure_of(renewing(), ScriptedEngine([ACCEPTED, DELIVERED]))
+
+    assert (failure.kind, failure.charge) == (FailureKind.JOB_LOST, Charge.BILLED)
+
+
+async def test_an_adapter_may_know_better_than_that_what_was_drawn_is_billed() -> None:
+    def refunded() -> Exchange:
+        try:
+            return (yield from renewing())
+        except ProviderError as error:
+            raise ProviderError(replace(error.failure, charge=Charge.NONE)) from error
+
+    failure = await failure_of(refunded(), ScriptedEngine([ACCEPTED, DELIVERED]))
+
+    assert failure.charge is Charge.NONE
+
+
+async def test_a_request_that_is_cut_before_it_was_written_whole_may_have_been_billed_if_the_engine_cannot_tell() -> (
+    None
+):
+    async def cut(on_sent: Callable[[], None]) -> Reply:  # noqa: ARG001 - it never comes to that
+        raise CutError("reset")
+
+    progress = Progress()
+    failure = await failure_of(inline(), ScriptedEngine([cut]), progress=progress)
+
+    assert (failure.charge, progress.phase) == (Charge.UNKNOWN, Phase.NOT_SENT)
 
 
 async def test_the_total_timeout_ends_an_attempt_before_the_deadline() -> None:
@@ -270,14 +355,19 @@ async def test_an_adapter_that_polls_on_whatever_happens_still_ends_in_time() ->
     assert (failure.kind, failure.charge, failure.job) == (FailureKind.TIMEOUT, Charge.UNKNOWN, "job-7")
 
 
-@pytest.mark.parametrize(("script", "charge"), [([], Charge.NONE), ([answer()], Charge.UNKNOWN)])
+@pytest.mark.parametrize(
+    ("script", "charge"),
+    [([], Charge.NONE), ([answer()], Charge.UNKNOWN), ([answer(), DELIVERED], Charge.BILLED)],
+)
 async def test_a_bug_in_an_adapter_is_a_failure_that_names_it(script: list[Step], charge: Charge) -> None:
     def broken() -> Exchange:
-        if script_given:
+        if answers >= 1:
             yield submission()
+        if answers >= 2:
+            yield Send(Purpose.DOWNLOAD, "GET", RESULT)
         raise KeyError(KEY)
 
-    script_given = bool(script)
+    answers = len(script)
     with pytest.raises(ProviderError) as caught:
         await drive(broken(), ScriptedEngine(list(script)))
 
@@ -338,6 +428,14 @@ async def test_cancelled_an_attempt_closes_its_exchange_and_tells_how_far_it_cam
     assert scope.cancelled_caught
     assert closed == [True]
     assert (progress.phase, progress.job) == (Phase.ACCEPTED, "job-7")
+
+
+async def test_cancelled_while_the_picture_is_downloaded_an_attempt_says_that_it_is_drawn() -> None:
+    progress = Progress()
+    with anyio.move_on_after(10):
+        await drive(job(), ScriptedEngine([ACCEPTED, READY, hanging(sent=True)]), progress=progress)
+
+    assert (progress.phase, progress.job) == (Phase.DRAWN, "job-7")
 
 
 # --- headers -----------------------------------------------------------------------------------------------------
