@@ -41,7 +41,7 @@ def _assembled() -> str:
     def text(name: str) -> str:
         return folder.joinpath(f"{name}.lua").read_text("utf-8")
 
-    parts = (f"getmetatable({table}).fill = function()\n{text(name)}end" for name, table in PARTS.items())
+    parts = (f"fills[{table}] = function()\n{text(name)}end" for name, table in PARTS.items())
     return "\n".join([f"-- pixelrelay: the shared store, schema {SCHEMA}", text("prelude"), *parts, text("run")])
 
 

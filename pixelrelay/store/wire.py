@@ -101,6 +101,8 @@ class Seen:
     def state(self, quotas: Mapping[str, SeenQuota], now: float) -> DeploymentState:
         cooling = max(0.0, self.raw[2] - (now - self.at))
         probation = Probation(self.raw[1])
+        if probation is Probation.COOLING and not cooling:
+            probation = Probation.PROBING
         states = {claim.quota.key: quotas[claim.quota.key].state() for claim in self.claims}
         return DeploymentState(self.in_flight, probation, cooling, states)
 

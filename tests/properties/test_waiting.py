@@ -17,6 +17,7 @@ from pixelrelay.quotas import Claim, Quota, SeenLimit, Unit
 from pixelrelay.store.base import Full, Offer, Report, Reservation, Ticket, Verdict
 from pixelrelay.store.memory import MemoryStore
 from pixelrelay.testing.clocks import VirtualLoop
+from tests.store.contract import AnyStore
 
 WELL = Report(Verdict.WELL)
 CLOSE = 1e-4
@@ -44,11 +45,11 @@ class Call:
         return min(moment for moment in (self.served, self.left, float("inf")) if moment is not None)
 
 
-def play(calls: list[Call], until: float, rng: Random | None = None) -> MemoryStore:
+def play(calls: list[Call], until: float, make_store: Callable[[], AnyStore] | None = None) -> AnyStore:
     """Let the calls come, wait, be served and end, on a loop whose time jumps; moments count from the start."""
 
-    async def run() -> MemoryStore:
-        store, began = MemoryStore(rng=rng or Random(1)), _clock.now()
+    async def run() -> AnyStore:
+        store, began = make_store() if make_store else MemoryStore(rng=Random(1)), _clock.now()
 
         async def one(call: Call) -> None:
             held: Reservation | None = None
@@ -79,7 +80,7 @@ def play(calls: list[Call], until: float, rng: Random | None = None) -> MemorySt
     return on_virtual_time(run)
 
 
-def on_virtual_time(run: Callable[[], Awaitable[MemoryStore]]) -> MemoryStore:
+def on_virtual_time(run: Callable[[], Awaitable[AnyStore]]) -> AnyStore:
     return anyio.run(run, backend_options={"loop_factory": VirtualLoop})
 
 

@@ -1,7 +1,7 @@
-"""The shared store's script, asked without a network: inside the coroutine, so that it works on loops whose time jumps.
+"""The shared store's script, asked without a network, inside the coroutine: so it works on loops whose time jumps.
 
-A ``Server`` is a real Redis or one in Python, and knows the processes that use it: after each call it hands each of them
-the messages that were left for it.
+A ``Server`` is a real Redis or one in Python, and knows the processes that use it: after each call it hands each of
+them the messages that were left for it.
 """
 
 from __future__ import annotations
@@ -81,6 +81,9 @@ class Server:
         for name, shared in list(self.shared.items()):
             while message := self.client.lpop(inbox(BASE, name)):
                 shared.hear(json.loads(message))  # type: ignore[arg-type]
+
+    def all_keys(self) -> list[str]:
+        return sorted(key.decode() for key in self.client.scan_iter())
 
     def key(self, kind: str, name: str = "") -> str:
         return f"{BASE}:{SCHEMA}:{kind}" + (f":{name}" if name else "")

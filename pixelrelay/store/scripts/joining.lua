@@ -43,7 +43,8 @@ local function restore(booked)
       if counts then
         Fixed.add(q.minutes, first, last, amount)
         q.dirty = true
-        Phantoms.told(q, amount)
+        -- What others have seen used is of this minute.
+        if last >= math.floor((now + meta.base) / Common.WINDOW) then Phantoms.told(q, amount) end
       end
     elseif counts and booked.a < q.longest then
       detail = format('%d', Rate.enter(q, id, amount, at))

@@ -5,16 +5,18 @@ local K = KEYS[1] .. ':1:'
 local step, asked = ARGV[1], cjson.decode(ARGV[2])
 local me, now, meta, news = asked.process, nil, {}, {}
 
+local fills = {}
+local UNFILLED = {
+  __index = function(self, name)
+    local fill = fills[self]
+    setmetatable(self, nil)
+    fill()
+    return self[name]
+  end,
+}
+
 local function part()
-  return setmetatable({}, {
-    __index = function(self, name)
-      local fill = getmetatable(self).fill
-      if not fill then return nil end
-      getmetatable(self).fill = nil
-      fill()
-      return rawget(self, name)
-    end,
-  })
+  return setmetatable({}, UNFILLED)
 end
 
 local Common, Rules, Health, Plans, Rate, Fixed, Slots = part(), part(), part(), part(), part(), part(), part()
