@@ -222,6 +222,12 @@ class Line:
             waiter.wake()
             self.made_room(now)
 
+    def dismiss(self) -> None:
+        """Put all out of the line; who waits for his turn waits in vain, until he is cancelled."""
+        for waiter in list(self._waiters):
+            self._remove(waiter)
+        self._books.forget_plans()
+
     def _send_away(self, now: float) -> None:
         """Let those leave whose turn would come too late, all at once."""
         late = [waiter for waiter in self._waiters if waiter.planned is None]

@@ -186,16 +186,21 @@ class MemoryStore:
     def split(self, portion: Portion, others: Mapping[str, int] = NOTHING) -> None:
         """Go by a portion of every limit from now on, or by the whole again.
 
-        ``others`` is what other processes have used, by quota key: it is counted here, until ``split`` is called
-        again, as if it had been used now.
+        ``others`` is what other processes have used, by quota key: it is counted here, until ``forget_others`` or
+        ``split`` is called, as if it had been used now. Those who wait are out of the line: they have to ask again.
         """
         now = self._clock()
+        self._line.dismiss()
         self._books.discount(OTHERS)
         self._books.split(portion)
         for quota in self._books.quotas():
             if others.get(quota.key, 0) > 0:
                 self._books.count(OTHERS, quota, others[quota.key], now)
-        self._line.made_room(now)
+
+    def forget_others(self) -> None:
+        """Count no more what other processes had used."""
+        self._books.discount(OTHERS)
+        self._line.made_room(self._clock())
 
     # --- looking -----------------------------------------------------------------------------------------------
 

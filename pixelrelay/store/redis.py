@@ -395,6 +395,8 @@ class RedisStore:
             return False
         self._lost = False
         self._apart.rejoin()
+        if self._apart.untold():
+            self._gone.set()
         self._found.set()
         self._to_settle.set()
         away = _clock.now() - self._lost_at
@@ -432,6 +434,8 @@ class RedisStore:
             self._gone.clear()
             if not self._lost:
                 try:
+                    if self._apart.untold():
+                        await self._join()
                     await self._shared.tend()
                 except LostError as lost:
                     self._lose(lost)
@@ -450,7 +454,7 @@ class RedisStore:
             if away > PATIENT:
                 self._shared.abandon()
             if away > KEPT:
-                self._apart.part(Portion(*self._shared.processes), lambda _: 0)
+                self._apart.memory.forget_others()
             self._apart.retry = pause
             await asyncio.sleep(pause * self._rng.uniform(0.8, 1.2))
             pause = min(LAST_RETRY, pause * 2)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixelrelay.quotas import Claim, Quota, Shape, Unit
-from pixelrelay.store.base import Offer, Report, Reservation, Verdict
+from pixelrelay.store.base import Offer, Report, Reservation, Ticket, Verdict
 from pixelrelay.store.memory import MemoryStore
 from pixelrelay.store.rules import Ladder, Portion, rules_of
 from tests.store.providers import at_once
@@ -127,6 +127,29 @@ def test_back_together_what_was_counted_for_the_others_is_forgotten_and_the_whol
     assert one.take(quota) == 0
     one.store.split(Portion())
     assert one.take(quota) == 8
+
+
+@pytest.mark.anyio
+async def test_who_waits_is_not_served_by_the_whole_limits_that_hold_again() -> None:
+    quota = requests(10)
+    one = Process()
+    assert one.take(quota, 2) == 2
+    one.store.split(Portion(0, 2), {quota.key: 3})
+    ticket = await one.store.reserve([Offer("a", (Claim(quota, 1),))], patience=100)
+    assert isinstance(ticket, Ticket)
+    one.store.split(Portion())
+    assert one.store.waiting == 0
+    assert one.store.used()[quota.key] == 2, "he has to ask again, where all are counted"
+
+
+def test_what_others_had_used_is_forgotten_when_it_must_have_left_the_window() -> None:
+    slots = Quota("a/slots", Unit.CONCURRENT, 8)
+    one = Process()
+    one.meet(slots)
+    one.store.split(Portion(0, 2), {slots.key: 3})
+    assert one.take(slots) == 1
+    one.store.forget_others()
+    assert one.take(slots) == 3
 
 
 def test_slots_are_shared_out_too_and_come_back_when_settled() -> None:

@@ -188,6 +188,7 @@ end
 function Records.save()
   for key, q in pairs(quotas) do
     if q.dirty then
+      if q.fresh_record then Plans.clear(key) end
       if q.swept then call('DEL', K .. 'l:' .. key) end
       call('SET', K .. 'q:' .. key, quota_text(q), 'EX', DAY)
       if q.thinks then Slots.save_thought(q) end
@@ -226,6 +227,7 @@ function Records.specify(offers)
       local key, spec = claims[j][1], claims[j][2]
       local q = quotas[key]
       if q.spec ~= spec then respecify(q, spec) end
+      if q.fresh_record then q.dirty = true end -- so that another spec is known to be another
     end
   end
 end
