@@ -188,7 +188,7 @@ class RedisServer:
         who = f":{quote(self.password, safe='')}@" if self.password is not None else ""
         return f"unix://{who}{self.socket}?db=0"
 
-    def client(self, *, timeout: float = 5.0) -> Redis:
+    def client(self, *, timeout: float = 30.0) -> Redis:
         """For a test's own questions, by the Unix socket; to be used in a ``with`` block."""
         return Redis(
             unix_socket_path=str(self.socket),

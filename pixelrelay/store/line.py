@@ -192,7 +192,7 @@ class Line:
         if waiter.planned is None:
             self._remove(waiter)
         else:
-            waiter.grace = SOON
+            waiter.grace = SOON + INSTANT
             self._note(waiter, waiter.timely(now), now)
             self._set_alarm()
         if anew:

@@ -366,8 +366,10 @@ class Shared:
             self._forget(held)
 
     async def _cancel(self, id_: str) -> None:
-        self._hear_all(await self._ask("cancel", f'"ids":[{dumps(id_)}]'))
+        reply = await self._ask("cancel", f'"ids":[{dumps(id_)}]')
         self._doubtful.pop(id_, None)
+        self._tell(reply["changes"])
+        self._hear_all(reply)
 
     def _forget(self, reservation: Reservation) -> None:
         grant = self._held.pop(reservation.id, None)
@@ -390,9 +392,7 @@ class Shared:
             if (grant := self._held.pop(held.id, None)) is not None:
                 grant.used = report.used
             self._mirror.note(held.offer.deployment, held.offer.claims, raws[0], now)
-            for change in changes:
-                for listener in self._listeners:
-                    listener(change_of(change))
+            self._tell(changes)
         self._hear_all(reply)
 
     def _settlement(self, held: Reservation, report: Report) -> str:
@@ -598,6 +598,11 @@ class Shared:
         """What all processes together had used of a quota when it was last told of."""
         seen = self._mirror.quotas.get(quota_key)
         return 0 if seen is None else int(seen.raw[0])
+
+    def _tell(self, changes: Iterable[Mapping[str, Any]]) -> None:
+        for change in changes:
+            for listener in self._listeners:
+                listener(change_of(change))
 
     def listen(self, listener: Callable[[Change], None]) -> None:
         self._listeners.append(listener)

@@ -15,6 +15,7 @@ import pytest
 
 from tests.fleet.accounts import Account, config_of
 from tests.fleet.figures import say
+from tests.fleet.machine import Machine
 from tests.fleet.orders import ABANDONED, SERVED, Load, Order, Percentiles, Summary, outcomes
 from tests.fleet.processes import STARTING, Arrival, providers_of, workers_of
 from tests.servers import redis_server
@@ -44,9 +45,9 @@ GROUPS = {
 CAPACITY = sum(account.a_minute for account in ACCOUNTS)
 
 
-@pytest.mark.slow
+@pytest.mark.fleet
 @pytest.mark.timeout(290)
-def test_four_processes_serve_what_the_quotas_allow_and_never_a_429() -> None:
+def test_four_processes_serve_what_the_quotas_allow_and_never_a_429(machine: Machine) -> None:
     with redis_server() as server, providers_of([*GROUPS["calm"], *GROUPS["crowd"]]) as providers:
         config = config_of(GROUPS, providers.addresses, store=server.url, deadline=PATIENCE)
         loads = [
@@ -82,20 +83,22 @@ def test_four_processes_serve_what_the_quotas_allow_and_never_a_429() -> None:
             f"scripts run: {scripts}, asked for: {dict(steps)}; {asks} asks, {attempts} attempts",
             f"microseconds of server time a script: {commands['cmdstat_evalsha']['usec_per_call']}",
             *(f"reserving took {summary.reserving} (p50 / p95 / p99 / most)" for summary in summaries),
+            f"the machine's longest pause: {machine.longest_pause():.2f} s",
             *(f"lost: {summary.modes} {dict(summary.errors)}" for summary in summaries if len(summary.modes) > 1),
         ],
     )
 
-    assert {arrival.status for arrival in arrivals} <= {200, None}, f"a 429, or worse: {told}"
-    assert sum(summary.rejected for summary in summaries) == 0
-    assert not any(summary.errors for summary in summaries), told
-    assert set(outcomes(summaries, "calm")) == {SERVED}, told
-    assert set(outcomes(summaries, "crowd")) <= {SERVED, "QuotaExceededError", ABANDONED}, told
-    assert sum(reached.values()) >= 0.99 * sum(expected.values()), told
-    assert spread <= 0.05, told
-    assert scripts == steps.total(), told
-    assert steps["reserve"] == asks, told
-    assert steps["settle"] == attempts == len(arrivals), told
+    with machine.excusing():
+        assert {arrival.status for arrival in arrivals} <= {200, None}, f"a 429, or worse: {told}"
+        assert sum(summary.rejected for summary in summaries) == 0
+        assert not any(summary.errors for summary in summaries), told
+        assert set(outcomes(summaries, "calm")) == {SERVED}, told
+        assert set(outcomes(summaries, "crowd")) <= {SERVED, "QuotaExceededError", ABANDONED}, told
+        assert sum(reached.values()) >= 0.99 * sum(expected.values()), told
+        assert spread <= 0.05, told
+        assert scripts == steps.total(), told
+        assert steps["reserve"] == asks, told
+        assert steps["settle"] == attempts == len(arrivals), told
 
 
 def served_between(arrivals: Sequence[Arrival], deployment: str, begins: float, ends: float) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from contextlib import ExitStack
@@ -14,6 +13,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.fleet.figures import say
+from tests.fleet.machine import after_all_others
 from tests.fleet.reserver import DEPLOYMENTS, Progress
 from tests.servers import Process, RedisServer, redis_server
 
@@ -38,12 +38,12 @@ class Sample:
     keys: int
 
 
-@pytest.mark.slow
+@pytest.mark.fleet
 @pytest.mark.timeout(int(LIMIT) + 60)
 def test_memory_is_flat_over_a_million_reservations() -> None:
     with ExitStack() as stack:
         server = stack.enter_context(redis_server())
-        os.setpriority(os.PRIO_PROCESS, server.pid, 19)
+        after_all_others(server.pid)
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="reservers-")))
         reservers = []
         for number in range(PROCESSES):

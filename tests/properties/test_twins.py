@@ -278,13 +278,14 @@ class Twins(RuleBasedStateMachine):
         """What it held is free again, what it used of rates stays used, and nobody waits for it any more."""
         lost = [pair for pair in self.pairs if pair.process == process]
         held = {id(pair): memory for pair, memory, _ in self.held()}
-        waiting = self.waiting()
+        waiting, told_before = self.waiting(), len(self.changes[0])
 
         async def step() -> None:
             self.send_away([pair.memory for pair in lost if pair in waiting])
             for pair in lost:
                 if id(pair) in held:
                     await self.memory.settle(held[id(pair)], Report(Verdict.SILENT))
+            del self.changes[0][told_before:]  # nobody is told of what a process left undone
             await self.shared[process].leave()
             self.server.kill(self.shared[process])
             for pair in lost:

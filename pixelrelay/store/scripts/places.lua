@@ -60,7 +60,7 @@ function Places.load(place)
   for i, ci in ipairs(common[1] and w.o or {}) do
     offers[i] = { d = common[ci].d, claims = common[ci].claims, e = w.e[i], least = w.l[i], i = i - 1, ci = ci }
   end
-  place.offers, place.panic, place.grace = offers, w.x, SOON
+  place.offers, place.panic, place.grace = offers, w.x, SOON + Common.INSTANT
   place.latest, place.done_by = w.t or NEVER, w.b or NEVER
   if place.ci and place.planned then
     for _, offer in ipairs(offers) do

@@ -141,13 +141,13 @@ local UNDONE = {
 }
 
 -- Give back a place, or what is held; `ended`: what it used of rates stays used.
-function Settling.free(id, ended)
+function Settling.free(id, ended, changes)
   local owner = owner_of(id)
   local text = owner and call('HGET', K .. 'h:' .. owner, id)
   if not text then return end
   if string.sub(text, 1, 1) == 'w' then
     Line.leave(Places.place(id, text))
   else
-    Settling.settle(Settling.held(id), ended and SILENT or UNDONE, {})
+    Settling.settle(Settling.held(id), ended and SILENT or UNDONE, changes or {})
   end
 end

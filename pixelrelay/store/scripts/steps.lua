@@ -102,8 +102,9 @@ function Steps.settle()
 end
 
 function Steps.cancel()
-  for _, id in ipairs(asked.ids) do Settling.free(id, false) end
-  return finish({})
+  local changes = {}
+  for _, id in ipairs(asked.ids) do Settling.free(id, false, changes) end
+  return finish({ '"changes":' .. quoted_list(changes) })
 end
 
 function Steps.tend()

@@ -136,7 +136,7 @@ function Waiting.enter(place)
   end
   Plans.write()
   if place.planned then
-    place.grace = SOON
+    place.grace = SOON + INSTANT
     note(place, Line.timely(place))
   else
     Places.remove(place, false)
