@@ -109,6 +109,8 @@ class Summary:
     pid: int
     requests: Sequence[Request]
     attempts: int = 0
+    abandoned: int = 0
+    """Attempts that were under way when their request was given up."""
     rejected: int = 0
     """Attempts that were answered with 429."""
     asks: int = 0

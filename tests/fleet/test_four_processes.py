@@ -69,6 +69,7 @@ def test_four_processes_serve_what_the_quotas_allow_and_never_a_429(machine: Mac
     steps = sum((Counter(summary.calls) for summary in summaries), Counter())
     scripts = _scripts(commands)
     attempts, asks = sum(s.attempts for s in summaries), sum(s.asks for s in summaries)
+    abandoned = sum(s.abandoned for s in summaries)
     calm = [request for summary in summaries for request in summary.requests if request.group == "calm"]
     told = say(
         f"{PROCESSES} processes, {SECONDS:.0f} s, {CAPACITY:.0f} a minute can be had of each group",
@@ -80,7 +81,8 @@ def test_four_processes_serve_what_the_quotas_allow_and_never_a_429(machine: Mac
             f"({sum(reached.values()) / sum(expected.values()):.2%})",
             *(f"  {name}: {reached[name]} of {expected[name]:.1f}" for name in reached),
             f"by process: {shares}, spread {spread:.1%}",
-            f"scripts run: {scripts}, asked for: {dict(steps)}; {asks} asks, {attempts} attempts",
+            f"scripts run: {scripts}, asked for: {dict(steps)}; {asks} asks, {attempts} attempts, "
+            f"{abandoned} of them given up",
             f"microseconds of server time a script: {commands['cmdstat_evalsha']['usec_per_call']}",
             *(f"reserving took {summary.reserving} (p50 / p95 / p99 / most)" for summary in summaries),
             f"the machine's longest pause: {machine.longest_pause():.2f} s",
@@ -98,7 +100,9 @@ def test_four_processes_serve_what_the_quotas_allow_and_never_a_429(machine: Mac
         assert spread <= 0.05, told
         assert scripts == steps.total(), told
         assert steps["reserve"] == asks, told
-        assert steps["settle"] == attempts == len(arrivals), told
+        assert steps["settle"] == attempts, told
+        # A call that was given up with the rest of the crowd may have been on its way to its provider.
+        assert len(arrivals) <= attempts <= len(arrivals) + abandoned, told
 
 
 def served_between(arrivals: Sequence[Arrival], deployment: str, begins: float, ends: float) -> int:

@@ -86,14 +86,15 @@ class Worker:
         self._store = Watched(open_store(config, health, rng))
         self._router = Router(config, store=self._store, observers=[self._observe], rng=rng)
         self._requests: list[Request] = []
-        self._attempts = self._rejected = 0
+        self._attempts = self._abandoned = self._rejected = 0
         self._errors: Counter[str] = Counter()
         self._modes: list[tuple[float, str, str]] = []
 
     def _observe(self, event: Event) -> None:
         match event:
-            case AttemptFinished(attempt=attempt):
+            case AttemptFinished(attempt=attempt, abandoned=abandoned):
                 self._attempts += 1
+                self._abandoned += abandoned
                 self._rejected += attempt.failure is not None and attempt.failure.kind is FailureKind.RATE_LIMITED
             case StoreAsked(error=str(error)):
                 self._errors[error] += 1
@@ -116,6 +117,7 @@ class Worker:
             pid=os.getpid(),
             requests=self._requests,
             attempts=self._attempts,
+            abandoned=self._abandoned,
             rejected=self._rejected,
             asks=len(self._store.reserving),
             reserving=Percentiles.of(self._store.reserving),
