@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import Enum
@@ -56,6 +57,21 @@ class Size(NamedTuple):
         return f"{self.width}x{self.height}"
 
 
+_SIZE = re.compile(r"(\d{1,5})\s*[xX*]\s*(\d{1,5})")
+
+
+def parse_size(given: str | Sequence[int] | None) -> Size | None:
+    """``1024x1024``, a pair of numbers, ``None`` or ``auto``. ``ValueError`` for anything else."""
+    if given is None or given == "auto":
+        return None
+    found = _SIZE.fullmatch(given.strip()) if isinstance(given, str) else None
+    pair: Sequence[object] | str = (int(found[1]), int(found[2])) if found else given
+    match pair:
+        case (int(width), int(height)) if width > 0 and height > 0:
+            return Size(width, height)
+    raise ValueError(f"{given!r} is no size; write it as '1024x1024', or 'auto'")
+
+
 @dataclass(frozen=True, slots=True)
 class InputImage:
     """A picture that the caller gave: its bytes, what they are, and how large it is."""
@@ -101,6 +117,10 @@ class ImageRequest:
     extra_headers: Mapping[str, str] = field(default=NOTHING)
     extra_body: Mapping[str, Any] = field(default=NOTHING)
     """Merged into the body as it is, unchecked."""
+    adapt: frozenset[str] = frozenset()
+    """Fields that may be brought to the nearest that a model can do, besides those that the configuration names."""
+    drop_params: frozenset[str] | bool = False
+    """What may be left out where a model does not know it, by name; ``True`` for anything that only adorns."""
 
     @property
     def wants_url(self) -> bool:

@@ -137,6 +137,7 @@ class Route:
     fallbacks: tuple[str, ...] = ()
     """The groups or deployments that were turned to, in order."""
     adaptations: tuple[str, ...] = ()
+    """What of the request was changed for those who drew it, where that is allowed: ``size 1792x1024 → 16:9``."""
     degraded: bool = False
     """Whether the shared store was away, so that quotas were counted by this process alone."""
 

@@ -46,7 +46,7 @@ async def _previews(
 
 
 def _preview(leg: str, candidate: Candidate, request: ImageRequest, calls: int) -> Preview:
-    exchange = candidate.exchange(request)
+    exchange = candidate.exchange(candidate.fit(request).request)
     try:
         send = next(exchange)
     finally:

@@ -11,7 +11,7 @@ from pixelrelay.cli import consoles, options
 from pixelrelay.cli.sources import config_path, model_of
 from pixelrelay.cli.stages import Prospect, prospect
 from pixelrelay.cli.views.explained import explained_json, explained_view
-from pixelrelay.cli.wanted import Wanted, chain_of, parameters_of
+from pixelrelay.cli.wanted import Wanted, chain_of, dropped, parameters_of
 from pixelrelay.config import RelayConfig, load
 from pixelrelay.images import InputImage, Operation
 from pixelrelay.router import Router
@@ -33,6 +33,8 @@ def explain(
     output_format: options.Format = None,
     seed: options.Seed = None,
     param: options.Parameters = None,
+    adapt: options.Adapt = None,
+    drop: options.Drop = None,
     tag: options.Tags = None,
     region: options.Region = None,
     strategy: options.Strategy = None,
@@ -50,6 +52,8 @@ def explain(
         background=background,
         output_format=output_format,
         seed=seed,
+        adapt=tuple(adapt or ()),
+        drop_params=dropped(drop),
         strategy=strategy,
         tags=tuple(tag or ()),
         region=region,

@@ -8,7 +8,7 @@ import typer
 
 from pixelrelay.cli import options
 from pixelrelay.cli.drawing import Order, carry_out
-from pixelrelay.cli.wanted import Wanted, chain_of, parameters_of
+from pixelrelay.cli.wanted import Wanted, chain_of, dropped, parameters_of
 from pixelrelay.images import Operation
 
 
@@ -29,6 +29,8 @@ def generate(
     fallback: options.Fallbacks = None,
     no_fallbacks: options.NoFallbacks = False,
     param: options.Parameters = None,
+    adapt: options.Adapt = None,
+    drop: options.Drop = None,
     out: options.Out = None,
     force: options.Force = False,
     dry_run: options.DryRun = False,
@@ -44,6 +46,8 @@ def generate(
         background=background,
         output_format=output_format,
         seed=seed,
+        adapt=tuple(adapt or ()),
+        drop_params=dropped(drop),
         timeout=timeout,
         strategy=strategy,
         tags=tuple(tag or ()),

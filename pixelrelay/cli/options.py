@@ -64,6 +64,16 @@ Parameters: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--param", metavar="KEY=VALUE", help="A provider's own parameter; the value is JSON or text."),
 ]
+Adapt: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--adapt", metavar="FIELD", help="May be brought to what the model can do: size, quality …; repeatable."
+    ),
+]
+Drop: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--drop", metavar="NAME", help="May be left out where it is not known, or all; repeatable."),
+]
 Out: TypeAlias = Annotated[
     str | None,
     typer.Option("--out", "-o", metavar="PATH", help="A file or a directory. Left out: here, named by the prompt."),

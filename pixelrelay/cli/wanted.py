@@ -18,9 +18,15 @@ from pixelrelay.router.strategies import StrategyName
 
 UNNAMED = frozenset({"style", "user", "output_compression", "extra_body"})
 """What a request may say and no option does: ``--param`` takes it beside what only providers know."""
-PICTURE = ("n", "size", "quality", "background", "output_format", "seed")
+PICTURE = ("n", "size", "quality", "background", "output_format", "seed", "adapt", "drop_params")
 WAY = ("timeout", "strategy", "tags", "region", "fallbacks")
-OPTIONS: Mapping[str, str] = {"output_format": "--format", "tags": "--tag", "fallbacks": "--fallback", "n": "-n"}
+OPTIONS: Mapping[str, str] = {
+    "output_format": "--format",
+    "tags": "--tag",
+    "fallbacks": "--fallback",
+    "n": "-n",
+    "drop_params": "--drop",
+}
 """The options that are not called by the router's name for the same thing."""
 
 
@@ -36,6 +42,8 @@ class Wanted:
     background: str | None = None
     output_format: str | None = None
     seed: int | None = None
+    adapt: tuple[str, ...] = ()
+    drop_params: tuple[str, ...] | bool = False
     timeout: float | None = None
     strategy: StrategyName | None = None
     tags: tuple[str, ...] = ()
@@ -72,6 +80,12 @@ def chain_of(fallbacks: Iterable[str] | None, none_at_all: bool) -> tuple[str, .
     if named and none_at_all:
         raise typer.BadParameter("--fallback and --no-fallbacks contradict each other", param_hint="--no-fallbacks")
     return () if none_at_all else named or None
+
+
+def dropped(names: Iterable[str] | None) -> tuple[str, ...] | bool:
+    """What ``--drop`` says; ``all`` for anything that only adorns."""
+    given = tuple(names or ())
+    return True if "all" in given else given or False
 
 
 def parameters_of(texts: Iterable[str] | None) -> dict[str, Any]:

@@ -33,6 +33,8 @@ from pixelrelay.config.problems import findings_of, report
 from pixelrelay.config.store import StoreUrl, read_store, valid_prefix
 from pixelrelay.cost.prices import Price
 from pixelrelay.errors import ConfigError
+from pixelrelay.images import parse_size
+from pixelrelay.providers.adapting import NOT_DEFAULTABLE, Adaptable
 from pixelrelay.providers.base import ProviderOptions
 from pixelrelay.quotas import Shape
 
@@ -188,7 +190,17 @@ class HealthConfig(Settings):
         return self
 
 
-class DeploymentConfig(Limits):
+class Leniency(Settings):
+    """What may be done to a request that a model cannot serve as it is. What is left out is as it is one level up."""
+
+    adapt: tuple[Adaptable, ...] | None = None
+    """Fields that may be brought to the nearest that the model can do; each change stands in `.route.adaptations`.
+    Those without a nearest (`output_compression`, `style`, `seed`) are left out then."""
+    drop_params: bool | tuple[str, ...] | None = None
+    """What may be left out where the model does not know it: parameters by name, or `true` for all that only adorn."""
+
+
+class DeploymentConfig(Limits, Leniency):
     """One way to reach one model: a provider, a model there, an account, its limits and prices.
 
     What only its provider knows (`endpoint`, `tier` …) stands beside these keys.
@@ -216,6 +228,12 @@ class DeploymentConfig(Limits):
     """A label to filter by. Where requests go is an option of the provider."""
     tags: tuple[str, ...] = ()
     """Labels to filter by."""
+    defaults: dict[str, Any] = {}
+    """What is asked of it where a call says nothing: `quality`, `output_format` …, or parameters of its provider's."""
+    extra_headers: dict[str, str] = {}
+    """Sent with every request, below those of the call."""
+    extra_body: dict[str, Any] = {}
+    """Merged into every body as it is, unchecked, below that of the call."""
     options: Annotated[
         ProviderOptions | Mapping[str, Any], SkipValidation, BeforeValidator(_options), Field(repr=False)
     ] = {}
@@ -233,6 +251,14 @@ class DeploymentConfig(Limits):
         common = {key: value for key, value in data.items() if key not in extra}
         return {**common, "options": {**options, **{key: data[key] for key in extra}}}
 
+    @field_validator("defaults")
+    @classmethod
+    def _can_be_asked(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if fixed := sorted(value.keys() & NOT_DEFAULTABLE):
+            raise ValueError(f"{', '.join(fixed)}: only a call can say that")
+        parse_size(value.get("size"))
+        return value
+
     @field_validator("api_key", mode="before")
     @classmethod
     def _blank_is_none(cls, value: Any) -> Any:
@@ -240,7 +266,7 @@ class DeploymentConfig(Limits):
         return None if isinstance(written, str) and not written.strip() else value
 
 
-class GroupConfig(Settings):
+class GroupConfig(Leniency):
     """A model group: the name that callers ask for, and the deployments that may answer to it."""
 
     strategy: Literal["least-busy", "usage", "latency", "cost", "weighted", "ordered"] = "least-busy"
@@ -259,7 +285,7 @@ class GroupConfig(Settings):
     """At least one."""
 
 
-class RelayConfig(Settings):
+class RelayConfig(Leniency):
     """All of a configuration, checked: what it names exists, and its providers accept it.
 
     Written wrongly, as keyword arguments or in a file, it raises one ``ConfigError`` that lists everything.

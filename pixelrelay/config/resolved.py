@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from pixelrelay._transport.timeouts import Timeouts
 from pixelrelay.config.drafts import Lookup
-from pixelrelay.config.models import LIMITS, DeploymentConfig, Limits, PoolConfig, RelayConfig
+from pixelrelay.config.models import LIMITS, DeploymentConfig, GroupConfig, Limits, PoolConfig, RelayConfig
 from pixelrelay.cost.prices import Price
+from pixelrelay.images import parse_size
 from pixelrelay.providers import registry
+from pixelrelay.providers.adapting import PLAIN, Manner
 from pixelrelay.providers.base import Provider, Target, Terms
 from pixelrelay.providers.capabilities import Capabilities
 from pixelrelay.quotas import Quota, Shape, Unit
@@ -44,6 +46,8 @@ class ResolvedDeployment:
     order: int = 0
     region: str | None = None
     tags: frozenset[str] = field(default=frozenset())
+    manner: Manner = PLAIN
+    """What is added to its requests, and what may be done to those that it cannot serve as they are."""
 
 
 Resolved: TypeAlias = dict[str, tuple[ResolvedDeployment, ...]]
@@ -80,7 +84,26 @@ def _deployment(
         order=written.order,
         region=written.region,
         tags=frozenset(written.tags),
+        manner=_manner(written, config.models[group], config),
     )
+
+
+def _manner(written: DeploymentConfig, group: GroupConfig, config: RelayConfig) -> Manner:
+    """Of each kind of leniency what the nearest level says: the deployment, its group, the file."""
+    levels = (written, group, config)
+    adapt = next((level.adapt for level in levels if level.adapt is not None), ())
+    drop = next((level.drop_params for level in levels if level.drop_params is not None), False)
+    return Manner(
+        adapt=frozenset(adapt),
+        drop_params=drop if isinstance(drop, bool) else frozenset(drop),
+        defaults=_with_size(written.defaults),
+        extra_headers=written.extra_headers,
+        extra_body=written.extra_body,
+    )
+
+
+def _with_size(defaults: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**defaults, "size": parse_size(defaults["size"])} if "size" in defaults else defaults
 
 
 def _own_quotas(written: DeploymentConfig, terms: Terms, config: RelayConfig) -> Iterator[Quota]:

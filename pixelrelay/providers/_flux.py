@@ -6,15 +6,17 @@ A schema holds what a person may set; input images are put beside it, unchecked 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from pixelrelay.errors import ProviderError
-from pixelrelay.images import ImageRequest, InputImage, Size
+from pixelrelay.images import NOTHING, ImageRequest, InputImage, Size
 from pixelrelay.outcomes import Failure, FailureKind
 from pixelrelay.providers.capabilities import ratio_of
 from pixelrelay.providers.failures import plain
+from pixelrelay.providers.mapping import Table, to
 
 WIDEST = 21 / 9
 """The widest ratio that is drawn where any may be asked for; the tallest is its inverse."""
@@ -75,19 +77,20 @@ class Pro11(Drawing):
     safety_tolerance: UpTo6 = 2
 
 
+_WORDS = Table(seed=to("seed"), output_format=to("output_format"))
+
+
 def checked(schema: type[Schema], request: ImageRequest, **fields: Any) -> dict[str, Any]:
     """The body of ``request`` without its images; ``fields`` are the endpoint's own way to say size and model.
 
     Raises ``ProviderError`` with ``INVALID``, at no cost, for a value outside the documented range: the provider
     would refuse it too, in its own time. ``extra_body`` is not looked at.
     """
-    said = {
-        "prompt": request.prompt if "prompt" in schema.model_fields else None,
-        "user": request.user if "user" in schema.model_fields else None,
-        "seed": request.seed,
-        "output_format": request.output_format,
-    }
-    given = {name: value for name, value in said.items() if value is not None} | fields | dict(request.parameters)
+    known = schema.model_fields
+    words = replace(
+        _WORDS, prompt=to("prompt") if "prompt" in known else None, user=to("user") if "user" in known else None
+    )
+    given = words.body(replace(request, extra_body=NOTHING), fields)
     try:
         return schema.model_validate(given).model_dump(exclude_unset=True)
     except ValidationError as error:

@@ -5,10 +5,9 @@ Facts as of 2026-11-21, from OpenAI's published API description, its client and 
 
 from __future__ import annotations
 
-import json
 import re
 from base64 import b64encode
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, TypeVar
 
@@ -20,71 +19,46 @@ from pixelrelay.outcomes import Charge, Failure, FailureKind, Usage
 from pixelrelay.providers._openai_failures import failure_of, seen_limits
 from pixelrelay.providers.base import Answer, Exchange, Part, Purpose, Reply, Send, read
 from pixelrelay.providers.failures import request_id
+from pixelrelay.providers.mapping import Table, file, files, form, to
 
 # --- what is asked -----------------------------------------------------------------------------------------------
 
-COMMON_FIELDS = frozenset({"prompt", "n", "size"})
-GPT_FIELDS = COMMON_FIELDS | {"quality", "background", "output_format", "output_compression", "user"}
-DALLE_FIELDS = COMMON_FIELDS | {"quality", "response_format", "style", "user"}
+COMMON = Table(n=to("n"), size=to("size", str))
+"""The least that any server of this API understands."""
+
+_GPT = replace(
+    COMMON,
+    quality=to("quality"),
+    background=to("background"),
+    output_format=to("output_format"),
+    output_compression=to("output_compression"),
+    user=to("user"),
+)
+_DALLE = replace(
+    COMMON,
+    quality=to("quality"),
+    # Said even where the caller did not mind: an address would cost a download, and dies within the hour.
+    response_format=to("response_format"),
+    style=to("style"),
+    user=to("user"),
+)
 
 
-def fields_of(model: str) -> frozenset[str]:
-    """The fields that may be sent to ``model``: DALL·E wants ``response_format``, all others refuse it."""
-    return DALLE_FIELDS if model.startswith("dall-e-") else GPT_FIELDS
+def table_of(model: str) -> Table:
+    """The words for ``model``: DALL·E wants ``response_format``, all others refuse it."""
+    return _DALLE if model.startswith("dall-e-") else _GPT
 
 
-def json_body(request: ImageRequest, known: frozenset[str], model: str | None = None) -> dict[str, Any]:
+def json_body(request: ImageRequest, words: Table, model: str | None = None) -> dict[str, Any]:
     """The body of a generation; ``model`` as the API is to hear it, ``None`` where the path names it."""
-    return {**_values(request, known, model), **request.extra_body}
+    return words.body(request, {"model": model} if model is not None else {})
 
 
-def edit_parts(request: ImageRequest, known: frozenset[str], model: str | None = None) -> tuple[Part, ...]:
+def edit_parts(request: ImageRequest, words: Table, model: str | None = None) -> tuple[Part, ...]:
     """The body of an edit. One picture is ``image``, several are ``image[]`` each, in their order."""
-    values = {**_values(request, known, model), **request.extra_body}
     name = "image" if len(request.images) == 1 else "image[]"
-    files = [Part(name, image.data, image.filename, image.media_type) for image in request.images]
-    if request.mask is not None:
-        files.append(Part("mask", request.mask.data, request.mask.filename, request.mask.media_type))
-    return (*(part for field, value in values.items() for part in _text_parts(field, value)), *files)
-
-
-def _values(request: ImageRequest, known: frozenset[str], model: str | None) -> dict[str, Any]:
-    values = {
-        "prompt": request.prompt,
-        "n": request.n,
-        "size": str(request.size) if request.size else None,
-        "quality": _chosen(request.quality),
-        "background": _chosen(request.background),
-        "output_format": request.output_format,
-        "output_compression": request.output_compression,
-        # Said even where the caller did not mind: an address would cost a download, and dies within the hour.
-        "response_format": "url" if request.wants_url else "b64_json",
-        "style": request.style,
-        "user": request.user,
-    }
-    sent = {name: value for name, value in values.items() if name in known and value is not None}
-    return {**({"model": model} if model is not None else {}), **sent, **request.parameters}
-
-
-def _chosen(value: str | None) -> str | None:
-    return None if value == "auto" else value
-
-
-def _text_parts(name: str, value: Any) -> Iterator[Part]:
-    """A value of any shape as form fields: ``svg[model]`` within an object, ``name[]`` for each of a list."""
-    match value:
-        case None:
-            return
-        case str():
-            yield Part(name, value)
-        case Mapping():
-            for key, inner in value.items():
-                yield from _text_parts(f"{name}[{key}]", inner)
-        case list() | tuple():
-            for inner in value:
-                yield from _text_parts(f"{name}[]", inner)
-        case _:
-            yield Part(name, json.dumps(value))
+    mask = (file("mask", request.mask),) if request.mask is not None else ()
+    return (*form(json_body(request, words, model)), *files(name, request.images), *mask)
 
 
 # --- what comes back ---------------------------------------------------------------------------------------------

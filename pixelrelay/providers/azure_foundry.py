@@ -86,7 +86,7 @@ class AzureFoundry:
                 "operations": known.operations & model_of(model).image_route,
                 "seed": False,
                 "formats": frozenset(),
-                "parameters": frozenset(),
+                "parameters": {},
             }
         )
 
@@ -102,13 +102,13 @@ class AzureFoundry:
 
     def generate(self, request: ImageRequest, target: Target) -> Exchange:
         if _options(target).route == "image":
-            body = openai_images.json_body(request, openai_images.COMMON_FIELDS)
+            body = openai_images.json_body(request, openai_images.COMMON)
             return _by_image_route(_submission(target, "images/generations", json=body), request)
         return _by_provider_route(request, target)
 
     def edit(self, request: ImageRequest, target: Target) -> Exchange:
         if _options(target).route == "image":
-            parts = openai_images.edit_parts(request, openai_images.COMMON_FIELDS)
+            parts = openai_images.edit_parts(request, openai_images.COMMON)
             return _by_image_route(_submission(target, "images/edits", parts=parts), request)
         return _by_provider_route(request, target)
 

@@ -18,7 +18,7 @@ from pixelrelay.errors import ProviderError
 from pixelrelay.images import ImageRequest
 from pixelrelay.providers._addresses import host_of
 from pixelrelay.providers._openai_failures import failure_of
-from pixelrelay.providers._openai_images import edit_parts, exchange, fields_of, json_body
+from pixelrelay.providers._openai_images import edit_parts, exchange, json_body, table_of
 from pixelrelay.providers.azure import TokenProvider, azure_credential, azure_endpoint
 from pixelrelay.providers.base import (
     Answer,
@@ -81,11 +81,11 @@ class AzureOpenAI:
         return Terms(shape=Shape.SLICED, counts_rejected=True)
 
     def generate(self, request: ImageRequest, target: Target) -> Exchange:
-        body = json_body(request, fields_of(target.model), _named(target))
+        body = json_body(request, table_of(target.model), _named(target))
         return exchange(Send(Purpose.SUBMIT, "POST", _images_url(target, "generations"), json=body), request)
 
     def edit(self, request: ImageRequest, target: Target) -> Exchange:
-        parts = edit_parts(request, fields_of(target.model), _named(target))
+        parts = edit_parts(request, table_of(target.model), _named(target))
         return exchange(Send(Purpose.SUBMIT, "POST", _images_url(target, "edits"), parts=parts), request)
 
     def ask(self, target: Target) -> Question:

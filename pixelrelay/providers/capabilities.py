@@ -10,19 +10,22 @@ Rows stand in a TOML file beside each adapter, under the provider's own model na
     sizes = { multiple = 16, max_edge = 3840, max_ratio = 3.0, min_pixels = 655360, max_pixels = 8294400 }
 
 Every name in a row is a field of ``Capabilities``; ``"*"`` is the row of models that the file does not know.
+Parameters of a provider's own are a list of names, or a table that says what each may hold::
+
+    parameters = { guidance = { type = "number", min = 1.5, max = 10 }, raw = { type = "flag" }, mood = {} }
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache
 from importlib import resources
-from math import gcd, sqrt
-from typing import ClassVar
+from math import gcd, log, sqrt
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter
 
 from pixelrelay.images import ImageRequest, Operation, Size
 
@@ -49,6 +52,8 @@ class Sizes(Row):
     ratio_multiple: int = 32
     ratios: tuple[str, ...] = ()
     """``16:9`` …, where only these are taken; empty for any within ``max_ratio``."""
+    told: Literal["pixels", "ratio"] = "pixels"
+    """What the model is told of a size; with ``ratio_pixels`` always a ratio."""
 
     def objection(self, size: Size) -> str | None:
         """Why ``size`` cannot be drawn; ``None`` if it can."""
@@ -74,13 +79,91 @@ class Sizes(Row):
         return f"size {size}: it draws {' and '.join(broken)}" if broken else None
 
     def _ratio_objection(self, size: Size, pixels: int) -> str | None:
+        if self.ratios:
+            drawn_sizes = {drawn_at(Size(*_terms(ratio)), pixels, self.ratio_multiple) for ratio in self.ratios}
+            return None if size in drawn_sizes else f"size {size}: it draws the ratios {', '.join(self.ratios)}"
         ratio = ratio_of(size)
-        if self.ratios and ratio not in self.ratios:
-            return f"size {size}: it draws the ratios {', '.join(self.ratios)}"
         if max(size) > min(size) * self.max_ratio:
             return f"size {size}: it draws ratios up to {self.max_ratio:g}:1"
         drawn = drawn_at(size, pixels, self.ratio_multiple)
         return None if drawn == size else f"size {size}: it draws the ratio {ratio} at {drawn}"
+
+    def nearest(self, size: Size) -> Size | None:
+        """Of what can be drawn, what is nearest to ``size``: in shape before pixels. ``None`` if nothing is near.
+
+        A size that can be drawn is its own nearest.
+        """
+        if self.objection(size) is None:
+            return size
+        near = (candidate for candidate in self._near(size) if self.objection(candidate) is None)
+        return min(near, key=lambda candidate: _distance(candidate, size), default=None)
+
+    def as_told(self, size: Size) -> str:
+        """What the model hears of a ``size`` that it draws: pixels, or a ratio in lowest terms.
+
+        Where the pixels are rounded to a grid, it is the listed ratio that comes nearest.
+        """
+        if self.told == "pixels" and self.ratio_pixels is None:
+            return str(size)
+        return nearest_ratio(size, self.ratios) if self.ratios else ratio_of(size)
+
+    def _near(self, size: Size) -> Iterator[Size]:
+        """Sizes worth looking at; not each of them can be drawn."""
+        yield from (_parsed(text) for text in self.exact)
+        if self.ratio_pixels is not None:
+            shapes = [Size(*_terms(ratio)) for ratio in self.ratios] or [_within(size, self.max_ratio)]
+            for shape in shapes:
+                yield drawn_at(shape, self.ratio_pixels, self.ratio_multiple)
+        elif self.multiple is not None:
+            yield from self._on_grid(size, self.multiple)
+
+    def _on_grid(self, size: Size, multiple: int) -> Iterator[Size]:
+        """``size`` brought within the rules one after the other, and its neighbours on the grid."""
+        width, height = _within(size, self.max_ratio)
+        scale = 1.0
+        if width * height > self.max_pixels:
+            scale = sqrt(self.max_pixels / (width * height))
+        if width * height < self.min_pixels:
+            scale = sqrt(self.min_pixels / (width * height))
+        scale = max(scale, self.min_edge / min(width, height))
+        scale = min(scale, self.max_edge / max(width, height))
+        columns, rows = int(width * scale // multiple), int(height * scale // multiple)
+        yield from (
+            Size((columns + right) * multiple, (rows + down) * multiple)
+            for right in range(-1, 3)
+            for down in range(-1, 3)
+            if columns + right > 0 and rows + down > 0
+        )
+
+
+def _parsed(text: str) -> Size:
+    width, _, height = text.partition("x")
+    return Size(int(width), int(height))
+
+
+def _terms(ratio: str) -> tuple[int, int]:
+    width, _, height = ratio.partition(":")
+    return int(width), int(height)
+
+
+def _within(size: Size, max_ratio: float) -> Size:
+    """``size``, or the widest or tallest of about as many pixels that ``max_ratio`` allows."""
+    long, short = max(size), min(size)
+    if long <= short * max_ratio:
+        return size
+    long, short = int(sqrt(size.pixels * max_ratio)), max(1, int(sqrt(size.pixels / max_ratio)))
+    return Size(long, short) if size.width > size.height else Size(short, long)
+
+
+def _distance(candidate: Size, size: Size) -> tuple[float, float]:
+    """How far apart two sizes are in shape, to a hundredth, and then in pixels; both as logarithms."""
+    shape = abs(log(candidate.width * size.height / (candidate.height * size.width)))
+    return round(shape, 2), abs(log(candidate.pixels / size.pixels))
+
+
+def nearest_ratio(size: Size, ratios: Sequence[str]) -> str:
+    """Of ``ratios`` (``16:9`` …) the one nearest in shape to ``size``."""
+    return min(ratios, key=lambda ratio: _distance(Size(*_terms(ratio)), size)[0])
 
 
 def ratio_of(size: Size) -> str:
@@ -97,6 +180,67 @@ def drawn_at(ratio: Size, pixels: int, multiple: int) -> Size:
         max(1, round(width / multiple)) * multiple,
         max(1, round(height / multiple)) * multiple,
     )
+
+
+class Parameter(Row):
+    """What a parameter of a provider's own may hold; what is not named here, anything."""
+
+    type: Literal["text", "number", "whole", "flag", "list", "mapping"] | None = None
+    choices: tuple[str | int | float, ...] = ()
+    min: float | None = None
+    max: float | None = None
+    multiple: int | None = None
+    required: bool = False
+    """Whether the model does nothing without it."""
+
+    def objection(self, value: Any) -> str | None:
+        """Why ``value`` cannot be said; ``None`` if it can."""
+        if self.type is not None and not _IS[self.type](value):
+            return f"{_shown(value)} is no {_NAMES[self.type]}"
+        if self.choices and value not in self.choices:
+            return f"{_shown(value)} is none of {', '.join(map(str, self.choices))}"
+        if self.min is not None and value < self.min:
+            return f"{_shown(value)} is below {self.min:g}"
+        if self.max is not None and value > self.max:
+            return f"{_shown(value)} is above {self.max:g}"
+        if self.multiple is not None and value % self.multiple:
+            return f"{_shown(value)} is no multiple of {self.multiple}"
+        return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_IS: Mapping[str, Callable[[Any], bool]] = {
+    "text": lambda value: isinstance(value, str),
+    "number": _is_number,
+    "whole": lambda value: _is_number(value) and value == int(value),
+    "flag": lambda value: isinstance(value, bool),
+    "list": lambda value: isinstance(value, list | tuple),
+    "mapping": lambda value: isinstance(value, Mapping),
+}
+_NAMES = {
+    "text": "text",
+    "number": "number",
+    "whole": "whole number",
+    "flag": "flag (true or false)",
+    "list": "list",
+    "mapping": "mapping",
+}
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"
+
+
+def _by_name(written: Any) -> Any:
+    """A list of names as a table in which nothing is said of any."""
+    return {name: {} for name in written} if isinstance(written, list | tuple | set | frozenset) else written
+
+
+Parameters: TypeAlias = Annotated[dict[str, Parameter], BeforeValidator(_by_name)]
 
 
 class Capabilities(Row):
@@ -120,9 +264,9 @@ class Capabilities(Row):
     compression: bool = False
     """Whether ``output_compression`` is understood, for jpeg and webp."""
     seed: bool = False
-    parameters: frozenset[str] = frozenset()
+    parameters: Parameters = {}
     """Parameters of this provider's own that the model knows."""
-    edit_parameters: frozenset[str] | None = None
+    edit_parameters: Parameters | None = None
     """Where an edit knows other parameters than a generation."""
     input_types: frozenset[str] = frozenset({"image/png", "image/jpeg", "image/webp"})
     max_input_bytes: int = 50_000_000
@@ -133,68 +277,94 @@ class Capabilities(Row):
     """The day the provider switches it off, where announced."""
     replaced_by: str | None = None
 
+    def sizes_for(self, operation: Operation) -> Sizes:
+        """What it draws when it does ``operation``."""
+        return self.edit_sizes if operation is Operation.EDIT and self.edit_sizes is not None else self.sizes
 
-ANY_CHOICE = frozenset({None, "auto"})
+    def parameters_for(self, operation: Operation) -> Mapping[str, Parameter]:
+        """The provider's own parameters that it knows when it does ``operation``."""
+        edits = operation is Operation.EDIT and self.edit_parameters is not None
+        return self.edit_parameters or {} if edits else self.parameters
+
+
+class Objection(NamedTuple):
+    """One thing that a request asks and a model cannot do."""
+
+    field: str
+    """The field of the request, or the name of a provider's own parameter, that asks it."""
+    why: str
 
 
 def lacks(can: Capabilities, request: ImageRequest, images: int = 1) -> tuple[str, ...]:
     """What ``request``, for ``images`` pictures in one call, asks that a model cannot do; empty if it fits."""
-    return tuple(_objections(can, request, images))
+    return tuple(objection.why for objection in objections(can, request, images))
 
 
-def _objections(can: Capabilities, request: ImageRequest, images: int) -> Iterator[str]:
+def objections(can: Capabilities, request: ImageRequest, images: int = 1) -> Iterator[Objection]:
+    """The same, each with the field that asks it."""
     if request.operation not in can.operations:
-        yield f"cannot {request.operation.value}"
+        yield Objection("operation", f"cannot {request.operation.value}")
     if images > can.max_images:
-        yield f"n={images}: at most {can.max_images} in one call"
+        yield Objection("n", f"n={images}: at most {can.max_images} in one call")
     yield from _input_objections(can, request)
-    sizes = can.edit_sizes if request.operation is Operation.EDIT and can.edit_sizes else can.sizes
+    sizes = can.sizes_for(request.operation)
     if request.size is not None and (objection := sizes.objection(request.size)):
-        yield objection
-    if request.quality not in ANY_CHOICE | can.qualities:
-        yield _not_among("quality", request.quality, can.qualities)
-    if request.background not in ANY_CHOICE | can.backgrounds:
-        yield _not_among("background", request.background, can.backgrounds)
-    if request.style is not None and request.style not in can.styles:
-        yield _not_among("style", request.style, can.styles)
-    yield from _format_objections(can, request)
+        yield Objection("size", objection)
+    yield from _choice_objections(can, request)
     if request.seed is not None and not can.seed:
-        yield "seed: it takes none"
+        yield Objection("seed", "seed: it takes none")
     if can.max_prompt is not None and len(request.prompt) > can.max_prompt:
-        yield f"prompt of {len(request.prompt)} characters: at most {can.max_prompt}"
-    known = can.parameters
-    if request.operation is Operation.EDIT and can.edit_parameters is not None:
-        known = can.edit_parameters
-    for name in sorted(request.parameters.keys() - known):
-        yield f"parameter {name!r}: unknown to it"
+        yield Objection("prompt", f"prompt of {len(request.prompt)} characters: at most {can.max_prompt}")
+    yield from _parameter_objections(can, request)
 
 
-def _input_objections(can: Capabilities, request: ImageRequest) -> Iterator[str]:
-    if len(request.images) > can.references:
-        yield f"{len(request.images)} input images: at most {can.references}"
-    if request.mask is not None and not can.mask:
-        yield "mask: it takes none"
-    if can.mask_required and request.operation is Operation.EDIT and request.mask is None:
-        yield "mask: it needs one"
-    for image in request.images:
-        if image.media_type not in can.input_types:
-            yield f"{image.filename}: {image.media_type} is not among {', '.join(sorted(can.input_types))}"
-        if len(image.data) > can.max_input_bytes:
-            yield f"{image.filename}: {len(image.data)} bytes, at most {can.max_input_bytes}"
-
-
-def _format_objections(can: Capabilities, request: ImageRequest) -> Iterator[str]:
+def _choice_objections(can: Capabilities, request: ImageRequest) -> Iterator[Objection]:
+    chosen = (("quality", can.qualities), ("background", can.backgrounds), ("style", can.styles))
+    for name, known in chosen:
+        value = getattr(request, name)
+        if value is not None and value not in known and (value != "auto" or name == "style"):
+            yield _not_among(name, value, known)
     if request.output_format is not None and request.output_format not in can.formats:
         yield _not_among("output_format", request.output_format, can.formats)
     transparent = request.background == "transparent"
     if transparent and request.output_format not in {None} | can.transparent_formats:
-        yield f"background 'transparent' with output_format {request.output_format!r}"
+        yield Objection("background", f"background 'transparent' with output_format {request.output_format!r}")
     if request.output_compression is not None and not can.compression:
-        yield "output_compression: it takes none"
+        yield Objection("output_compression", "output_compression: it takes none")
 
 
-def _not_among(name: str, value: str | None, known: frozenset[str]) -> str:
-    return f"{name} {value!r}: " + (f"it knows {', '.join(sorted(known))}" if known else "it takes none")
+def _parameter_objections(can: Capabilities, request: ImageRequest) -> Iterator[Objection]:
+    known = can.parameters_for(request.operation)
+    for name in sorted(request.parameters.keys() - known.keys()):
+        yield Objection(name, f"parameter {name!r}: unknown to it")
+    for name, parameter in known.items():
+        if name in request.parameters:
+            if (why := parameter.objection(request.parameters[name])) is not None:
+                yield Objection(name, f"parameter {name!r}: {why}")
+        elif parameter.required and name not in request.extra_body:
+            yield Objection(name, f"parameter {name!r}: it needs one")
+
+
+def _input_objections(can: Capabilities, request: ImageRequest) -> Iterator[Objection]:
+    if len(request.images) > can.references:
+        yield Objection("image", f"{len(request.images)} input images: at most {can.references}")
+    if request.mask is not None and not can.mask:
+        yield Objection("mask", "mask: it takes none")
+    if can.mask_required and request.operation is Operation.EDIT and request.mask is None:
+        yield Objection("mask", "mask: it needs one")
+    for image in request.images:
+        if image.media_type not in can.input_types:
+            known = ", ".join(sorted(can.input_types))
+            yield Objection("image", f"{image.filename}: {image.media_type} is not among {known}")
+        if len(image.data) > can.max_input_bytes:
+            size = f"{len(image.data)} bytes, at most {can.max_input_bytes}"
+            yield Objection("image", f"{image.filename}: {size}")
+
+
+def _not_among(name: str, value: str, known: frozenset[str]) -> Objection:
+    return Objection(
+        name, f"{name} {value!r}: " + (f"it knows {', '.join(sorted(known))}" if known else "it takes none")
+    )
 
 
 _ROWS: TypeAdapter[dict[str, Capabilities]] = TypeAdapter(dict[str, Capabilities])

@@ -15,7 +15,7 @@ from pixelrelay.errors import ProviderError
 from pixelrelay.images import ImageRequest
 from pixelrelay.providers._addresses import checked_url, host_of
 from pixelrelay.providers._openai_failures import failure_of
-from pixelrelay.providers._openai_images import edit_parts, exchange, fields_of, json_body
+from pixelrelay.providers._openai_images import edit_parts, exchange, json_body, table_of
 from pixelrelay.providers.base import (
     ApiKey,
     Exchange,
@@ -62,13 +62,13 @@ class OpenAI:
         return Terms(shape=Shape.PACED, counts_rejected=True)
 
     def generate(self, request: ImageRequest, target: Target) -> Exchange:
-        body = json_body(request, fields_of(target.model), target.model)
+        body = json_body(request, table_of(target.model), target.model)
         url = f"{target.base_url}/images/generations"
         send = Send(Purpose.SUBMIT, "POST", url, _account(target), json=body)
         return exchange(send, request, states_limits=True)
 
     def edit(self, request: ImageRequest, target: Target) -> Exchange:
-        parts = edit_parts(request, fields_of(target.model), target.model)
+        parts = edit_parts(request, table_of(target.model), target.model)
         send = Send(Purpose.SUBMIT, "POST", f"{target.base_url}/images/edits", _account(target), parts=parts)
         return exchange(send, request, states_limits=True)
 

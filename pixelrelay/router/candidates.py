@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pixelrelay.config import ResolvedDeployment
 from pixelrelay.config.models import GroupConfig
 from pixelrelay.images import ImageRequest, Operation, Size
+from pixelrelay.providers.adapting import PLAIN, Fit
 from pixelrelay.providers.base import Exchange
-from pixelrelay.providers.capabilities import Capabilities, lacks
 from pixelrelay.quotas import Claim, Unit
 from pixelrelay.router.latency import Latency
 from pixelrelay.store.base import Offer
@@ -30,10 +30,12 @@ class Candidate:
     latency: Latency = field(default_factory=Latency)
     capacity: float = field(init=False)
     """How many calls can be under way when its quotas are fully used; what "busy" is relative to."""
+    _lenient: bool = field(init=False)
     _claims: dict[tuple[int, int], tuple[Claim, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.capacity = _capacity(self.deployment)
+        self._lenient = self.deployment.manner != PLAIN
 
     @property
     def name(self) -> str:
@@ -44,7 +46,14 @@ class Candidate:
         """The provider and its model: two deployments with the same say the same to an invalid request."""
         return self.deployment.provider.name, self.deployment.target.model
 
+    def fit(self, request: ImageRequest) -> Fit:
+        """``request`` as this deployment is asked it: with what its configuration adds, and adapted where it may be."""
+        if not (self._lenient or request.adapt or request.drop_params):
+            return Fit(request)
+        return self.deployment.manner.fit(self.deployment.capabilities, request, request.n)
+
     def exchange(self, request: ImageRequest) -> Exchange:
+        """What to send for ``request``, as ``fit`` made it."""
         provider, target = self.deployment.provider, self.deployment.target
         if request.operation is Operation.EDIT:
             return provider.edit(request, target)
@@ -52,6 +61,7 @@ class Candidate:
 
     def offer(self, request: ImageRequest, left: float) -> Offer:
         """What an attempt at ``request``, with ``left`` seconds for it, takes of this deployment's quotas."""
+        request = self.fit(request).request
         expected = self.latency.expected(request.size, request.n)
         slow = self.latency.slow(request.size, request.n)
         least = self.latency.least or 0.0
@@ -107,14 +117,15 @@ class Group:
     name: str
     config: GroupConfig
     candidates: tuple[Candidate, ...]
-    _alike: tuple[tuple[Capabilities, tuple[Candidate, ...]], ...] = field(init=False)
+    _alike: tuple[tuple[Candidate, tuple[Candidate, ...]], ...] = field(init=False)
+    """Deployments that can do the same and are treated alike, behind one of them."""
 
     def __post_init__(self) -> None:
-        alike: dict[int, tuple[Capabilities, list[Candidate]]] = {}
+        alike: dict[tuple[int, str], list[Candidate]] = {}
         for candidate in self.candidates:
-            can = candidate.deployment.capabilities
-            alike.setdefault(id(can), (can, []))[1].append(candidate)
-        object.__setattr__(self, "_alike", tuple((can, tuple(those)) for can, those in alike.values()))
+            deployment = candidate.deployment
+            alike.setdefault((id(deployment.capabilities), repr(deployment.manner)), []).append(candidate)
+        object.__setattr__(self, "_alike", tuple((those[0], tuple(those)) for those in alike.values()))
 
     def fit(
         self, request: ImageRequest, images: int, tags: frozenset[str], region: str | None
@@ -123,7 +134,9 @@ class Group:
 
         Capabilities are compared once for all deployments that share them, so a group of a thousand costs as one.
         """
-        reasons = [lacks(can, request, images) for can, _ in self._alike]
+        reasons = [
+            one.deployment.manner.fit(one.deployment.capabilities, request, images).lacks for one, _ in self._alike
+        ]
         if not any(reasons) and not tags and region is None:
             return self.candidates, {}
         unfit = {c.name: why for why, (_, those) in zip(reasons, self._alike, strict=True) if why for c in those}

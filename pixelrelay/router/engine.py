@@ -52,6 +52,7 @@ class Delivered:
 
     generation: Generation
     candidate: Candidate
+    adaptations: tuple[str, ...] = ()
 
 
 class GivenUpError(Exception):
@@ -121,10 +122,11 @@ class Engine:
                 story = story.full(step.leg.name, free_at, final=step.final)
                 continue
             self._note_fallback(step, story, journal)
-            attempt = _Attempt(request, *taken, step, call, journal, waited, after=last)
+            fit = taken[0].fit(request)
+            attempt = _Attempt(fit.request, *taken, step, call, journal, waited, after=last)
             outcome = await self._attempt(attempt)
             if isinstance(outcome, Generation):
-                return Delivered(outcome, attempt.candidate)
+                return Delivered(outcome, attempt.candidate, fit.adaptations)
             story, waited = story.failed(attempt.candidate, step.leg.name, outcome, _clock.now()), 0.0
             last = attempt.finished
 

@@ -15,7 +15,8 @@ import anyio
 import imagesize
 
 from pixelrelay.errors import InvalidRequestError, Problem
-from pixelrelay.images import ImageRequest, InputImage, Operation, Size
+from pixelrelay.images import ImageRequest, InputImage, Operation, Size, parse_size
+from pixelrelay.providers.adapting import ADAPTABLE
 
 ImageInput: TypeAlias = str | bytes | os.PathLike[str] | IO[bytes] | InputImage
 """A path, the bytes of a file, a file opened for reading bytes, a ``data:`` URL or an ``https://`` URL."""
@@ -29,7 +30,6 @@ _KINDS: Sequence[tuple[bytes, bytes, str, str]] = (
     (b"GIF8", b"", "image/gif", "gif"),
 )
 _DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w.=+-]+)*;base64,(.*)", re.DOTALL | re.IGNORECASE)
-_SIZE = re.compile(r"(\d{1,5})\s*[xX*]\s*(\d{1,5})")
 _CHOICES: Mapping[str, frozenset[str]] = {
     "output_format": frozenset({"png", "jpeg", "webp"}),
     "response_format": frozenset({"b64_json", "url"}),
@@ -123,21 +123,24 @@ def make_request(operation: Operation, prompt: str, given: Mapping[str, Any]) ->
         size = parse_size(given.get("size"))
     except ValueError as error:
         problems.append(Problem("size", str(error)))
+    problems += _leniency_problems(given)
     if problems:
         raise InvalidRequestError(problems)
-    return ImageRequest(operation, prompt, **{**given, "size": size})
+    drop = given.get("drop_params", False)
+    leniency = {
+        "adapt": frozenset(given.get("adapt", ())),
+        "drop_params": drop if isinstance(drop, bool) else frozenset(drop),
+    }
+    return ImageRequest(operation, prompt, **{**given, **leniency, "size": size})
 
 
-def parse_size(given: str | Sequence[int] | None) -> Size | None:
-    """``1024x1024``, a pair of numbers, ``None`` or ``auto``. ``ValueError`` for anything else."""
-    if given is None or given == "auto":
-        return None
-    found = _SIZE.fullmatch(given.strip()) if isinstance(given, str) else None
-    pair: Sequence[object] | str = (int(found[1]), int(found[2])) if found else given
-    match pair:
-        case (int(width), int(height)) if width > 0 and height > 0:
-            return Size(width, height)
-    raise ValueError(f"{given!r} is no size; write it as '1024x1024', or 'auto'")
+def _leniency_problems(given: Mapping[str, Any]) -> Iterator[Problem]:
+    adapt, drop = given.get("adapt", ()), given.get("drop_params", False)
+    for name, value in (("adapt", adapt), ("drop_params", drop if not isinstance(drop, bool) else ())):
+        if isinstance(value, str) or not all(isinstance(item, str) for item in value):
+            yield Problem(name, f"{value!r} is no list of names")
+        elif name == "adapt" and (unknown := sorted(set(value) - ADAPTABLE)):
+            yield Problem(name, f"{', '.join(unknown)}: there are {', '.join(sorted(ADAPTABLE))}")
 
 
 def _problems(prompt: object, given: Mapping[str, Any]) -> Iterator[Problem]:

@@ -48,6 +48,7 @@ def _route(model: str, drawn: Drawn, journal: Journal) -> Route:
         cost=_sum(attempt.cost for attempt in attempts if attempt.succeeded),
         at_risk=_sum(_lost(attempt) for attempt in attempts if not attempt.succeeded),
         fallbacks=tuple(journal.fallbacks),
+        adaptations=tuple(dict.fromkeys(change for part in drawn.parts for change in part.adaptations)),
         degraded=journal.degraded,
     )
 

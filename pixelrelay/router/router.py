@@ -124,6 +124,8 @@ class Router:
         priority: int = 0,
         fallbacks: Sequence[str] | None = None,
         disable_fallbacks: bool = False,
+        adapt: Sequence[str] = (),
+        drop_params: bool | Sequence[str] = False,
         extra_headers: Mapping[str, str] = NOTHING,
         extra_body: Mapping[str, Any] = NOTHING,
         **parameters: Any,
@@ -133,7 +135,9 @@ class Router:
         What is left out is left to the provider. ``timeout`` is the whole request's, in seconds; ``tags`` and
         ``region`` narrow the choice to deployments that carry them; a higher ``priority`` waits less.
         ``parameters`` are those of a provider's own (``guidance``, ``steps`` …): deployments that do not know them
-        are left out. ``extra_body`` is passed on unchecked.
+        are left out. ``extra_body`` is passed on unchecked. ``adapt`` names fields that may be brought to the nearest
+        that a model can do (``size``, ``quality`` …), ``drop_params`` what may be left out where it is not known, or
+        ``True`` for all that only adorns; both add to what the configuration allows, and ``.route.adaptations`` tells.
 
         Raises a ``RequestRefusedError`` if the request has to be changed, or a ``NotServedError`` if it may be
         served later; its ``retry_after`` says when.
@@ -166,6 +170,8 @@ class Router:
         priority: int = 0,
         fallbacks: Sequence[str] | None = None,
         disable_fallbacks: bool = False,
+        adapt: Sequence[str] = (),
+        drop_params: bool | Sequence[str] = False,
         extra_headers: Mapping[str, str] = NOTHING,
         extra_body: Mapping[str, Any] = NOTHING,
         **parameters: Any,
@@ -354,6 +360,8 @@ _REQUEST = (
     "parameters",
     "extra_headers",
     "extra_body",
+    "adapt",
+    "drop_params",
 )
 _WISHES = ("timeout", "tags", "region", "strategy", "priority", "fallbacks", "disable_fallbacks")
 

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image as Picture
 
 from pixelrelay.errors import InvalidRequestError
-from pixelrelay.images import InputImage, Operation, Size
-from pixelrelay.router.inputs import make_request, parse_size, read_image
+from pixelrelay.images import InputImage, Operation, Size, parse_size
+from pixelrelay.router.inputs import make_request, read_image
 
 pytestmark = pytest.mark.anyio
 

@@ -145,6 +145,59 @@ async def test_what_nobody_can_do_is_refused_with_what_each_one_lacks_and_nothin
     assert not fleet.requests
 
 
+async def test_what_may_be_adapted_is_and_the_route_tells() -> None:
+    fleet = Fleet(foundry("kontext", "FLUX.1-Kontext-pro"))
+    config = fleet.config("flux", adapt=["size", "quality"])
+
+    async with router_of(fleet, config) as router:
+        adapted = (await ask(router, size="1792x1024", quality="high")).result
+        plain = (await ask(router, size="1024x1024")).result
+        refused = await ask(router, size="1792x1024", seed=7, style="vivid")
+        dropped = (await ask(router, size="1024x1024", style="vivid", drop_params=True)).result
+
+    assert adapted is not None
+    assert plain is not None
+    assert dropped is not None
+    assert adapted.route.adaptations == ("size 1792x1024 → 7:4", "quality high left out")
+    assert fleet.requests[0].size == (1344, 768)
+    assert plain.route.adaptations == ()
+    assert isinstance(refused.error, UnservableRequestError)
+    assert refused.error.lacks == {"kontext": ("style 'vivid': it takes none",)}
+    assert dropped.route.adaptations == ("style vivid left out",)
+    assert len(fleet.requests) == 3
+
+
+async def test_what_a_call_allows_counts_for_that_call_alone() -> None:
+    fleet = Fleet(openai("one"))
+
+    async with router_of(fleet) as router:
+        allowed = (await ask(router, size="512x512", adapt=["size"])).result
+        refused = await ask(router, size="512x512")
+        unknown = await ask(router, adapt=["sise"])
+
+    assert allowed is not None
+    assert allowed.route.adaptations == ("size 512x512 → 816x816",)
+    assert isinstance(refused.error, UnservableRequestError)
+    assert isinstance(unknown.error, InvalidRequestError)
+    assert "adapt: sise: there are background" in str(unknown.error)
+
+
+async def test_a_deployments_defaults_and_extras_are_sent_and_the_calls_own_stand_above_them() -> None:
+    fleet = Fleet(openai("one"))
+    config = fleet.config("flux")
+    (written,) = config["models"]["flux"]["deployments"]
+    written |= {"defaults": {"quality": "low", "size": "1024x1536"}, "extra_body": {"user": "team"}}
+
+    async with router_of(fleet, config) as router:
+        by_default = (await ask(router, size=None)).result
+        chosen = (await ask(router, size="1536x1024", quality="high")).result
+
+    assert by_default is not None
+    assert chosen is not None
+    assert (by_default.size, by_default.quality) == ("1024x1536", "low")
+    assert (chosen.size, chosen.quality) == ("1536x1024", "high")
+
+
 async def test_too_many_references_are_refused_before_anything_is_sent() -> None:
     fleet = Fleet(bfl("kontext", "flux-kontext-pro"))
     with pytest.raises(UnservableRequestError, match="40 input images: at most"):

@@ -55,21 +55,23 @@ def _leg(title: str, leg: OrderedLeg, stage: Stage) -> list[RenderableType]:
             candidate.name,
             f"{candidate.deployment.provider.name}\n{candidate.deployment.target.model}",
             _price(candidate, stage),
-            "\n".join(_claims(candidate, stage.request)) or "no quota is known",
+            "\n".join((*_claims(candidate, stage.request), *candidate.fit(stage.request).adaptations))
+            or "no quota is known",
         )
     return [Text.assemble((title, "bold"), f", strategy {leg.strategy}"), Text(), shown, Text()]
 
 
 def _price(candidate: Candidate, stage: Stage) -> str:
     price = candidate.deployment.price
-    dollar = estimate(price, stage.request.size, stage.request.n)
+    asked = candidate.fit(stage.request).request
+    dollar = estimate(price, asked.size, asked.n)
     if dollar is not None:
         return dollars(dollar) + (" each" if stage.calls > 1 else "")
     return "no price" if price is None else "needs a size"
 
 
 def _claims(candidate: Candidate, request: ImageRequest) -> list[str]:
-    return [claim(one) for one in candidate.claims(request)]
+    return [claim(one) for one in candidate.claims(candidate.fit(request).request)]
 
 
 def _unfit(found: Prospect) -> dict[str, str]:
@@ -105,12 +107,14 @@ def _legs_json(legs: Sequence[OrderedLeg], stage: Stage) -> list[dict[str, Any]]
 
 
 def _candidate_json(candidate: Candidate, request: ImageRequest) -> dict[str, Any]:
-    dollar = estimate(candidate.deployment.price, request.size, request.n)
+    fit = candidate.fit(request)
+    dollar = estimate(candidate.deployment.price, fit.request.size, request.n)
     return {
         "deployment": candidate.name,
         "provider": candidate.deployment.provider.name,
         "model": candidate.deployment.target.model,
         "estimate": None if dollar is None else str(dollar),
+        "adaptations": list(fit.adaptations),
         "claims": [
             {
                 "quota": one.quota.key,
@@ -118,6 +122,6 @@ def _candidate_json(candidate: Candidate, request: ImageRequest) -> dict[str, An
                 "amount": one.amount,
                 "limit": one.quota.limit,
             }
-            for one in candidate.claims(request)
+            for one in candidate.claims(fit.request)
         ],
     }

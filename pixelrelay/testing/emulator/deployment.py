@@ -7,9 +7,8 @@ from decimal import Decimal
 
 from pixelrelay.testing.emulator.faults import Fault
 from pixelrelay.testing.emulator.latency import Latency, typical
+from pixelrelay.testing.emulator.providers import EMULATED
 from pixelrelay.testing.emulator.quotas import Account, Enforcement, Limit, Slots
-
-PROVIDERS = ("azure-foundry", "azure-openai", "black-forest-labs", "openai")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +18,7 @@ class EmulatedDeployment:
     name: str
     """Letters, digits and hyphens; it is also the host's name where no socket is opened."""
     provider: str
-    """``openai``, ``azure-openai``, ``azure-foundry`` or ``black-forest-labs``."""
+    """As pixelrelay names it: ``openai``, ``azure-foundry`` …"""
     model: str
     """The provider's name of the model; on Azure also of the deployment, unless ``azure_deployment`` says other."""
     requests_per_minute: int | None = None
@@ -46,8 +45,8 @@ class EmulatedDeployment:
     faults: tuple[Fault, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.provider not in PROVIDERS:
-            raise ValueError(f"{self.name}: no provider is named {self.provider!r}; there are {', '.join(PROVIDERS)}")
+        if self.provider not in EMULATED:
+            raise ValueError(f"{self.name}: no provider is named {self.provider!r}; there are {', '.join(EMULATED)}")
         if not self.name.replace("-", "").isalnum():
             raise ValueError(f"{self.name!r}: a deployment's name has letters, digits and hyphens only")
         if not self.api_key:
@@ -68,11 +67,10 @@ class EmulatedDeployment:
 
     def account(self) -> Account:
         """The account's quotas, empty as yet."""
-        known = Enforcement.SLICED if self.is_azure else Enforcement.ROLLING
-        enforcement = Enforcement(self.enforcement) if self.enforcement is not None else known
+        known = EMULATED[self.provider]
+        enforcement = Enforcement(self.enforcement) if self.enforcement is not None else known.enforcement
         limits = {"requests": self.requests_per_minute, "images": self.images_per_minute}
-        # OpenAI's help pages and Azure's guide to 429 both say that unsuccessful requests count.
-        counts_rejected = self.provider != "black-forest-labs" if self.counts_rejected is None else self.counts_rejected
+        counts_rejected = known.counts_rejected if self.counts_rejected is None else self.counts_rejected
         return Account(
             {name: Limit(limit, enforcement) for name, limit in limits.items() if limit is not None},
             Slots(self.concurrent) if self.concurrent is not None else None,

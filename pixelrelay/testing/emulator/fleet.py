@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from random import Random
 from typing import Any
 
-from pixelrelay.testing.emulator.azure_foundry import AzureFoundryApi
-from pixelrelay.testing.emulator.azure_openai import AzureOpenAIApi
 from pixelrelay.testing.emulator.base import EmulatedApi, World
-from pixelrelay.testing.emulator.black_forest_labs import BlackForestLabsApi
 from pixelrelay.testing.emulator.deployment import EmulatedDeployment
 from pixelrelay.testing.emulator.faults import Fault, FaultKind
 from pixelrelay.testing.emulator.memory import MemoryEngine
 from pixelrelay.testing.emulator.meter import Billed, RequestRecord
-from pixelrelay.testing.emulator.openai import OpenAIApi
+from pixelrelay.testing.emulator.providers import EMULATED
 from pixelrelay.testing.emulator.shelf import IN_MEMORY
 from pixelrelay.testing.emulator.sockets import ServerThread, Sockets
-
-APIS: Mapping[str, type[EmulatedApi]] = {
-    "openai": OpenAIApi,
-    "azure-openai": AzureOpenAIApi,
-    "azure-foundry": AzureFoundryApi,
-    "black-forest-labs": BlackForestLabsApi,
-}
 
 
 class Fleet:
@@ -33,7 +23,7 @@ class Fleet:
     def __init__(self, *deployments: EmulatedDeployment, seed: int = 0) -> None:
         self.deployments = deployments
         self._world = World(seed=seed)
-        self._apis = {each.name: APIS[each.provider](each, self._world) for each in deployments}
+        self._apis = {each.name: EMULATED[each.provider].api()(each, self._world) for each in deployments}
         if len(self._apis) < len(deployments):
             raise ValueError("two deployments of the fleet have the same name")
         self._down: set[str] = set()
@@ -146,14 +136,8 @@ class Fleet:
             "name": deployment.name,
             "provider": deployment.provider,
             "model": deployment.model,
-            "api_key": deployment.api_key,
+            **EMULATED[deployment.provider].entry(deployment, url),
         }
-        if deployment.is_azure:
-            entry["endpoint"] = url
-            if deployment.azure_deployment != deployment.model:
-                entry["azure_deployment"] = deployment.azure_deployment
-        else:
-            entry["base_url"] = f"{url}/v1" if deployment.provider == "openai" else url
         for limit in ("requests_per_minute", "images_per_minute", "concurrent"):
             if (value := getattr(deployment, limit)) is not None:
                 entry[limit] = value
