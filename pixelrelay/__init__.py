@@ -25,7 +25,7 @@ from pixelrelay.errors import (
     UnknownModelError,
     UnservableRequestError,
 )
-from pixelrelay.images import Image, Images
+from pixelrelay.images import Image, Images, StreamEvent
 from pixelrelay.outcomes import Attempt, Charge, Failure, FailureKind, Route
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ __all__ = [
     "Route",
     "Router",
     "StoreUnavailableError",
+    "StreamEvent",
     "SyncRouter",
     "UnknownModelError",
     "UnservableRequestError",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pixelrelay.outcomes import Route, Usage
 from pixelrelay.quotas import SeenLimit
@@ -117,6 +117,9 @@ class ImageRequest:
     extra_headers: Mapping[str, str] = field(default=NOTHING)
     extra_body: Mapping[str, Any] = field(default=NOTHING)
     """Merged into the body as it is, unchecked."""
+    partial_images: int = 0
+    """How many unfinished pictures to show on the way to each, at most; for ``Router.stream``, and for providers that
+    have them."""
     adapt: frozenset[str] = frozenset()
     """Fields that may be brought to the nearest that a model can do, besides those that the configuration names."""
     drop_params: frozenset[str] | bool = False
@@ -200,3 +203,17 @@ class Images:
     output_format: str | None = None
     quality: str | None = None
     size: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEvent:
+    """What ``Router.stream`` tells while a request is served. The shape is one for all providers."""
+
+    type: Literal["heartbeat", "partial_image", "completed"]
+    """``heartbeat``: nothing new, and the request goes on. ``completed`` comes last, and once."""
+    image: Image | None = None
+    """Of a partial image: the picture as far as it is drawn."""
+    index: int = 0
+    """Of a partial image: its number among those of the same picture, from 0."""
+    result: Images | None = None
+    """Of ``completed``: what ``generate`` or ``edit`` would have returned."""

@@ -154,7 +154,7 @@ class _Sending:
             trace_request_ctx=self,
         ) as response:
             headers = reply_headers(response.headers.items())
-            body = ReplyBody(headers, outgoing.max_reply_bytes)
+            body = ReplyBody(headers, outgoing.max_reply_bytes, outgoing.on_data)
             async for chunk in response.content.iter_any():
                 body.feed(chunk)
             return Reply(response.status, headers, body.whole())

@@ -22,7 +22,8 @@ from pixelrelay._transport.timeouts import Timeouts
 from pixelrelay.errors import ProviderError
 from pixelrelay.images import NOTHING
 from pixelrelay.outcomes import Charge, Failure, FailureKind, Phase
-from pixelrelay.providers.base import Purpose, Reply, Send, Target
+from pixelrelay.providers.base import Glimpse, Purpose, Reply, Send, Target
+from pixelrelay.providers.events import EventReader
 from pixelrelay.providers.failures import request_id, retry_after, status_kind
 
 MAX_REDIRECTS = 5
@@ -247,7 +248,19 @@ class Driving(Generic[T]):
             connect_timeout=self.timeouts.connect,
             first_byte_timeout=quiet,
             max_reply_bytes=self.max_reply_bytes,
+            on_data=self._shown(send.glimpse) if send.glimpse and self.progress.watcher else None,
         )
+
+    def _shown(self, glimpse: Glimpse) -> Callable[[bytes], None]:
+        """Shows the partial images in an answer while it comes."""
+        reader = EventReader()
+
+        def on_data(piece: bytes) -> None:
+            for event in reader.feed(piece):
+                if (partial := glimpse(event)) is not None:
+                    self.progress.show(partial)
+
+        return on_data
 
     # --- failures ---------------------------------------------------------------------------------------------------
 

@@ -26,6 +26,8 @@ class Outgoing:
     first_byte_timeout: float = 180.0
     """Seconds from the last byte sent to the first of the answer, and between any two reads after it."""
     max_reply_bytes: int = 256 * 1024 * 1024
+    on_data: Callable[[bytes], None] | None = field(default=None, repr=False)
+    """Called with each piece of an answer of server-sent events as it comes, decoded; it may not raise."""
     address: str | None = None
     """The IP address to connect to instead of asking for the host's; certificate and ``Host`` stay the host's."""
 

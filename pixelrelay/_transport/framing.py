@@ -6,10 +6,11 @@ import os
 import socket
 import ssl
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from urllib.parse import urlsplit
 
 from pixelrelay._transport.engine import CutError, Outgoing, ReplyTooLargeError
+from pixelrelay.providers.events import MEDIA_TYPE
 
 KEEP_ALIVE = 15.0
 """Seconds that an idle connection is kept: short, because a server that hangs up just as a request goes out
@@ -40,8 +41,9 @@ def reply_headers(pairs: Iterable[tuple[str, str]]) -> Mapping[str, str]:
 class ReplyBody:
     """The decoded body of one answer; never more than ``limit`` bytes of it are held."""
 
-    def __init__(self, headers: Mapping[str, str], limit: int) -> None:
+    def __init__(self, headers: Mapping[str, str], limit: int, on_data: Callable[[bytes], None] | None = None) -> None:
         self._limit = limit
+        self._on_data = on_data if headers.get("content-type", "").startswith(MEDIA_TYPE) else None
         self._length = 0
         self._pieces: list[bytes] = []
         declared = headers.get("content-length", "")
@@ -64,6 +66,8 @@ class ReplyBody:
         if self._length > self._limit:
             raise self._too_large()
         self._pieces.append(piece)
+        if self._on_data is not None:
+            self._on_data(piece)
 
     def whole(self) -> bytes:
         """All of it, once the last piece was fed."""

@@ -75,7 +75,7 @@ class _Sending:
         response = await pool.handle_async_request(self._request())
         try:
             headers = reply_headers(response.headers.multi_items())
-            body = ReplyBody(headers, self._outgoing.max_reply_bytes)
+            body = ReplyBody(headers, self._outgoing.max_reply_bytes, self._outgoing.on_data)
             await self._read(response, body)
             return Reply(response.status_code, headers, body.whole())
         finally:

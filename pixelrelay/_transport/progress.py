@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from pixelrelay.images import StreamEvent
 from pixelrelay.outcomes import Phase
 
 _ORDER: Final = tuple(Phase)
@@ -24,6 +25,16 @@ class Progress:
     """Of the answer to the submission."""
     listener: Callable[[Progress], None] | None = None
     """Called after each change of ``phase``; it may not raise."""
+    watcher: Callable[[StreamEvent], None] | None = None
+    """Called with each partial image; it may not raise. Without it none is looked for."""
+    has_shown: bool = False
+    """Whether a partial image was shown."""
+
+    def show(self, partial: StreamEvent) -> None:
+        """Tell the watcher of a partial image."""
+        if self.watcher is not None:
+            self.has_shown = True
+            self.watcher(partial)
 
     def reach(self, phase: Phase) -> None:
         """Move forward to ``phase``; a phase already passed changes nothing."""

@@ -14,10 +14,11 @@ from typing import Annotated, Any, TypeVar
 from pydantic import ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from pixelrelay.errors import ProviderError
-from pixelrelay.images import Generation, Image, ImageRequest, Size
+from pixelrelay.images import Generation, Image, ImageRequest, Size, StreamEvent
 from pixelrelay.outcomes import Charge, Failure, FailureKind, Usage
 from pixelrelay.providers._openai_failures import failure_of, seen_limits
 from pixelrelay.providers.base import Answer, Exchange, Part, Purpose, Reply, Send, read
+from pixelrelay.providers.events import MEDIA_TYPE, ServerEvent, events_in
 from pixelrelay.providers.failures import request_id
 from pixelrelay.providers.mapping import Table, file, files, form, to
 
@@ -28,6 +29,7 @@ COMMON = Table(n=to("n"), size=to("size", str))
 
 _GPT = replace(
     COMMON,
+    partial_images=lambda count: {"stream": True, "partial_images": count},
     quality=to("quality"),
     background=to("background"),
     output_format=to("output_format"),
@@ -114,7 +116,7 @@ class _Answered(Answer):
 
 def exchange(send: Send, request: ImageRequest, *, states_limits: bool = False) -> Exchange:
     """Send once, and read the answer; with ``states_limits`` its headers tell the account's limits a minute."""
-    reply = yield send
+    reply = yield replace(send, glimpse=glimpse) if request.partial_images else send
     limits = seen_limits(reply.headers) if states_limits else ()
     if not reply.ok:
         raise ProviderError(replace(failure_of(reply), seen_limits=limits))
@@ -130,7 +132,7 @@ def generation(reply: Reply, request: ImageRequest) -> Exchange:
     images: list[Image] = []
     failures: list[Failure] = []
     try:
-        answer = read(reply, _Answered)
+        answer = _streamed(reply) if _is_stream(reply) else read(reply, _Answered)
         items = [item for item in answer.data if item is not None]
         for item in items:
             try:
@@ -149,6 +151,68 @@ def generation(reply: Reply, request: ImageRequest) -> Exchange:
         background=answer.background,
         output_format=answer.output_format,
         provider_request_id=found,
+    )
+
+
+# --- by server-sent events ---------------------------------------------------------------------------------------
+
+
+class _Event(_Item):
+    """An event as it is streamed: a partial picture, or a whole one with what an answer says beside its pictures."""
+
+    type: str = ""
+    partial_image_index: Beside[int] = None
+    usage: Beside[_Tokens] = None
+    size: Beside[str] = None
+    quality: Beside[str] = None
+    background: Beside[str] = None
+    output_format: Beside[str] = None
+
+
+def glimpse(event: ServerEvent) -> StreamEvent | None:
+    """The partial image that ``event`` shows."""
+    if b"partial_image" not in event.data[:200] and "partial_image" not in event.name:
+        return None
+    seen = _event(event)
+    if seen is None or not seen.b64_json:
+        return None
+    image = Image(encoded=seen.b64_json, media_type=_media_type(seen.b64_json, seen.output_format))
+    return StreamEvent("partial_image", image, seen.partial_image_index or 0)
+
+
+def _event(event: ServerEvent) -> _Event | None:
+    try:
+        return _Event.model_validate_json(event.data)
+    except ValidationError:
+        return None
+
+
+def _is_stream(reply: Reply) -> bool:
+    return reply.headers.get("content-type", "").startswith(MEDIA_TYPE)
+
+
+def _streamed(reply: Reply) -> _Answered:
+    """The answer that a whole stream amounts to. Raises ``ProviderError`` for the error that it tells of."""
+    whole: list[_Event] = []
+    for event in events_in(reply.body):
+        seen = _event(event)
+        name = seen.type if seen is not None and seen.type else event.name
+        if name == "error":
+            # Drawing had begun by then; only what moderation withheld is surely free.
+            failure = failure_of(replace(reply, status=200, body=event.data))
+            kind = failure.kind if failure.kind is FailureKind.CONTENT_REJECTED else FailureKind.OVERLOADED
+            charge = Charge.NONE if kind is FailureKind.CONTENT_REJECTED else Charge.UNKNOWN
+            raise ProviderError(replace(failure, kind=kind, charge=charge))
+        if seen is not None and not name.endswith("partial_image"):
+            whole.append(seen)
+    last = whole[-1] if whole else _Event()
+    return _Answered(
+        data=tuple(whole),
+        usage=last.usage,
+        size=last.size,
+        quality=last.quality,
+        background=last.background,
+        output_format=last.output_format,
     )
 
 

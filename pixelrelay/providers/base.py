@@ -7,7 +7,7 @@ answer came. Waiting between polls, and repeating polls and downloads, is the tr
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
@@ -15,9 +15,10 @@ from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from pixelrelay.errors import ProviderError
-from pixelrelay.images import NOTHING, Generation, ImageRequest
+from pixelrelay.images import NOTHING, Generation, ImageRequest, StreamEvent
 from pixelrelay.outcomes import Charge, Failure, FailureKind
 from pixelrelay.providers.capabilities import Capabilities
+from pixelrelay.providers.events import ServerEvent
 from pixelrelay.quotas import Shape, Unit
 
 
@@ -44,6 +45,10 @@ class Part:
     media_type: str | None = None
 
 
+Glimpse: TypeAlias = Callable[[ServerEvent], StreamEvent | None]
+"""Reads a partial image, or nothing, out of one server-sent event. It may not raise."""
+
+
 @dataclass(frozen=True, slots=True)
 class Send:
     """One HTTP request to make, without the credential; at most one of ``json`` and ``parts`` is given."""
@@ -54,6 +59,8 @@ class Send:
     headers: Mapping[str, str] = field(default=NOTHING)
     json: Mapping[str, Any] | None = field(default=None, repr=False)
     parts: tuple[Part, ...] = field(default=(), repr=False)
+    glimpse: Glimpse | None = field(default=None, repr=False)
+    """On a submission that is answered by server-sent events: what each of them shows of a picture not yet done."""
     job: str | None = None
     """On a poll: the provider's name of the job. The first poll tells that the job was accepted."""
 

@@ -68,6 +68,8 @@ class Table:
     style: Rule[str] | None = None
     seed: Rule[int] | None = None
     user: Rule[str] | None = None
+    partial_images: Rule[int] | None = None
+    """How an answer by server-sent events is asked for, with so many partial images."""
     images: Rule[tuple[InputImage, ...]] | None = None
     """For bodies that hold input images as text; those of a form are added by the adapter."""
     mask: Rule[InputImage] | None = None
@@ -95,6 +97,7 @@ class Table:
         yield self.style, request.style
         yield self.seed, request.seed
         yield self.user, request.user
+        yield self.partial_images, request.partial_images or None
         yield self.images, request.images or None
         yield self.mask, request.mask
 

@@ -25,7 +25,7 @@ from pixelrelay.events import (
     WaitFinished,
     WaitStarted,
 )
-from pixelrelay.images import Generation, ImageRequest, Size
+from pixelrelay.images import Generation, ImageRequest, Size, StreamEvent
 from pixelrelay.outcomes import Attempt, Charge, Failure, FailureKind, Phase
 from pixelrelay.quotas import Unit
 from pixelrelay.router.candidates import Candidate
@@ -76,6 +76,8 @@ class Journal:
     fallbacks: list[str] = field(default_factory=list)
     waited: float = 0.0
     degraded: bool = False
+    watcher: Callable[[StreamEvent], None] | None = None
+    """Who is shown partial images; ``None`` where nobody wants them."""
 
 
 @dataclass(slots=True)
@@ -127,6 +129,11 @@ class Engine:
             outcome = await self._attempt(attempt)
             if isinstance(outcome, Generation):
                 return Delivered(outcome, attempt.candidate, fit.adaptations)
+            if attempt.progress.has_shown:
+                # What was shown belongs to a picture that will not come; one from elsewhere would be another.
+                raise GivenUpError(
+                    GiveUp(Ending.EXHAUSTED), story.failed(attempt.candidate, step.leg.name, outcome, _clock.now())
+                )
             story, waited = story.failed(attempt.candidate, step.leg.name, outcome, _clock.now()), 0.0
             last = attempt.finished
 
@@ -217,6 +224,8 @@ class Engine:
         attempt.progress.listener = lambda progress: self._tell(
             AttemptAdvanced(attempt.journal.request_id, candidate.name, progress.phase, progress.job, attempt.number)
         )
+        if attempt.journal.watcher is not None:
+            attempt.progress.watcher = attempt.journal.watcher
         try:
             return await self._transport.drive(
                 candidate.exchange(request),

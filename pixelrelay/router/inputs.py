@@ -35,6 +35,8 @@ _CHOICES: Mapping[str, frozenset[str]] = {
     "response_format": frozenset({"b64_json", "url"}),
     "background": frozenset({"transparent", "opaque", "auto"}),
 }
+MOST_PARTIAL_IMAGES = 3
+"""As OpenAI has it, the one provider that shows them."""
 MOST_IMAGES = 64
 """Pictures in one request; a larger ``n`` is likelier a mistake than a wish."""
 
@@ -157,6 +159,9 @@ def _problems(prompt: object, given: Mapping[str, Any]) -> Iterator[Problem]:
     seed = given.get("seed")
     if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool)):
         yield Problem("seed", f"{seed!r} is not a whole number")
+    partial = given.get("partial_images", 0)
+    if not isinstance(partial, int) or isinstance(partial, bool) or not 0 <= partial <= MOST_PARTIAL_IMAGES:
+        yield Problem("partial_images", f"{partial!r} is not a whole number from 0 to {MOST_PARTIAL_IMAGES}")
     for name, known in _CHOICES.items():
         value = given.get(name)
         if value is not None and value not in known:

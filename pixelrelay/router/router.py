@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import os
 import uuid
@@ -37,6 +38,7 @@ from pixelrelay.router.plan import Fleet, Plan, plan
 from pixelrelay.router.results import result_of
 from pixelrelay.router.retry_budget import RetryBudget
 from pixelrelay.router.strategies import STRATEGIES, StrategyName
+from pixelrelay.router.streaming import ImageStream, Watcher
 from pixelrelay.store.base import Asked, Change, DeploymentState, ModeChange, Notice, Store
 from pixelrelay.store.health import HealthPolicy
 from pixelrelay.store.opening import open_store
@@ -142,8 +144,7 @@ class Router:
         Raises a ``RequestRefusedError`` if the request has to be changed, or a ``NotServedError`` if it may be
         served later; its ``retry_after`` says when.
         """
-        given = _given(locals())
-        return await self._serve(Operation.GENERATE, model, prompt, given, _wishes(locals()))
+        return await self._serve(Operation.GENERATE, model, prompt, _given(locals()), _wishes(locals()))
 
     async def edit(
         self,
@@ -182,12 +183,41 @@ class Router:
         allows it (``fetch_images``), an ``https://`` URL. ``mask`` is a PNG of the first image's size; where it is
         fully transparent, the picture is drawn anew.
         """
-        given = _given(locals())
-        wishes = _wishes(locals())
-        given["images"] = await self._read_all(image)
-        if mask is not None:
-            given["mask"] = await self._read(mask, "mask")
+        given, wishes = _given(locals()), _wishes(locals())
+        given |= await self._inputs(image, mask)
         return await self._serve(Operation.EDIT, model, prompt, given, wishes)
+
+    def stream(
+        self,
+        /,
+        model: str,
+        prompt: str,
+        *,
+        image: ImageInput | Sequence[ImageInput] | None = None,
+        mask: ImageInput | None = None,
+        partial_images: int = 0,
+        heartbeat: float = 15.0,
+        **request: Any,
+    ) -> ImageStream:
+        """As ``generate``, or with ``image`` as ``edit``, telling what happens on the way: ``async for event in …``.
+
+        Up to ``partial_images`` (0 to 3) unfinished pictures are shown where the provider has them. After every
+        ``heartbeat`` seconds without news a ``heartbeat`` comes. Last comes ``completed`` with the result. Once a
+        partial image was shown a failure is final: a picture from elsewhere would be another one. ``request`` is what
+        ``generate`` and ``edit`` take besides. Where a provider bills partial images they are in the cost.
+        """
+        arguments = {**_DEFAULTS, **{name: value for name, value in request.items() if name in _DEFAULTS}}
+        arguments["parameters"] = {name: value for name, value in request.items() if name not in _DEFAULTS}
+        given, wishes = _given(arguments), _wishes(arguments)
+        given["partial_images"] = partial_images
+
+        async def serve(watcher: Watcher) -> Images:
+            if image is None and mask is None:
+                return await self._serve(Operation.GENERATE, model, prompt, given, wishes, watcher)
+            inputs = await self._inputs(image if image is not None else (), mask)
+            return await self._serve(Operation.EDIT, model, prompt, given | inputs, wishes, watcher)
+
+        return ImageStream(serve, heartbeat)
 
     def plan(
         self,
@@ -254,10 +284,16 @@ class Router:
     # --- one request -------------------------------------------------------------------------------------------
 
     async def _serve(
-        self, operation: Operation, model: str, prompt: str, given: Mapping[str, Any], wishes: _Wishes
+        self,
+        operation: Operation,
+        model: str,
+        prompt: str,
+        given: Mapping[str, Any],
+        wishes: _Wishes,
+        watcher: Watcher | None = None,
     ) -> Images:
         request = make_request(operation, prompt, given)
-        journal = Journal(request_id=f"pr_{uuid.uuid4().hex}", began=_clock.now())
+        journal = Journal(request_id=f"pr_{uuid.uuid4().hex}", began=_clock.now(), watcher=watcher)
         self._tell(RequestStarted(journal.request_id, model, operation, request.n, request.size, tuple(wishes.tags)))
         result: Images | None = None
         error: BaseException | None = None
@@ -314,6 +350,12 @@ class Router:
             self._tell(RequestPlanned(journal.request_id, made.group, legs, made.unfit))
         return made
 
+    async def _inputs(
+        self, image: ImageInput | Sequence[ImageInput], mask: ImageInput | None
+    ) -> dict[str, InputImage | tuple[InputImage, ...]]:
+        images = await self._read_all(image)
+        return {"images": images} if mask is None else {"images": images, "mask": await self._read(mask, "mask")}
+
     async def _read_all(self, given: ImageInput | Sequence[ImageInput]) -> tuple[InputImage, ...]:
         several = isinstance(given, Sequence) and not isinstance(given, str | bytes | bytearray | memoryview)
         images: Sequence[Any] = given if several else [given]  # type: ignore[assignment]  # narrowed by several
@@ -364,6 +406,13 @@ _REQUEST = (
     "drop_params",
 )
 _WISHES = ("timeout", "tags", "region", "strategy", "priority", "fallbacks", "disable_fallbacks")
+
+
+_DEFAULTS: Mapping[str, Any] = {
+    name: parameter.default
+    for name, parameter in inspect.signature(Router.generate).parameters.items()
+    if parameter.kind is parameter.KEYWORD_ONLY
+}
 
 
 def _given(arguments: Mapping[str, Any]) -> dict[str, Any]:

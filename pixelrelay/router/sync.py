@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial, wraps
 from random import Random
@@ -16,6 +16,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from pixelrelay._transport.transport import Transport
 from pixelrelay.config import RelayConfig, load
 from pixelrelay.events import Observer
+from pixelrelay.images import StreamEvent
 from pixelrelay.router.router import Router
 from pixelrelay.store.base import DeploymentState, Store
 
@@ -72,6 +73,15 @@ class SyncRouter:
 
     generate = _blocking(Router.generate)
     edit = _blocking(Router.edit)
+
+    def stream(self, /, model: str, prompt: str, **request: Any) -> Iterator[StreamEvent]:
+        """As ``Router.stream``; leaving the loop early leaves the request."""
+        events = self._open().call(partial(self._router.stream, model, prompt, **request))
+        try:
+            while (event := self._do(partial(anext, events, None))) is not None:
+                yield event
+        finally:
+            self._do(events.aclose)
 
     def state(self, deployment: str) -> DeploymentState:
         """As ``Router.state``."""

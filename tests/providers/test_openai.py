@@ -11,6 +11,7 @@ from pixelrelay.errors import ProviderError
 from pixelrelay.images import ImageRequest, InputImage, Size
 from pixelrelay.outcomes import Charge, Failure, FailureKind, Usage
 from pixelrelay.providers.base import Part, Purpose, Reply, Send, Target
+from pixelrelay.providers.events import events_in
 from pixelrelay.providers.openai import OpenAI, OpenAIOptions
 from pixelrelay.quotas import SeenLimit, Shape, Unit
 from tests.providers.exchanges import PIXEL, drawing, editing, failed, finish, png, sent, stored
@@ -441,6 +442,62 @@ def test_an_exchange_that_got_no_answer_fails_as_the_transport_says() -> None:
     lost = Failure(FailureKind.TIMEOUT, "no answer", charge=Charge.UNKNOWN)
 
     assert failed(PROVIDER.generate(drawing(), target()), ProviderError(lost)) == lost
+
+
+# --- by server-sent events -----------------------------------------------------------------------------------------
+
+
+def test_partial_images_are_asked_for_in_json_and_in_forms() -> None:
+    generation = sent(PROVIDER.generate(drawing(partial_images=2), target()))
+    edit = sent(PROVIDER.edit(editing(partial_images=1), target()))
+
+    assert generation.json is not None
+    assert (generation.json["stream"], generation.json["partial_images"]) == (True, 2)
+    assert {part.name: part.data for part in edit.parts if part.name in {"stream", "partial_images"}} == {
+        "stream": "true",
+        "partial_images": "1",
+    }
+    unasked = sent(PROVIDER.generate(drawing(), target()))
+    assert unasked.json is not None
+    assert "stream" not in unasked.json
+
+
+@pytest.mark.parametrize("name", ["streamed", "streamed_edit"])
+def test_a_stream_amounts_to_the_answer_that_it_ends_with(name: str) -> None:
+    found = finish(PROVIDER.generate(drawing(partial_images=1), target()), stored(f"openai/{name}"))
+
+    assert [image.bytes() for image in found.images] == [PIXEL]
+    assert found.usage is not None
+    assert (found.usage.total_tokens, found.size, found.quality) == (309, Size(1024, 1024), "low")
+    assert found.provider_request_id == "req_0123"
+
+
+def test_what_is_shown_on_the_way_is_the_partial_images_alone() -> None:
+    send = sent(PROVIDER.generate(drawing(partial_images=1), target()))
+    assert send.glimpse is not None
+
+    shown = [send.glimpse(event) for event in events_in(stored("openai/streamed").body)]
+
+    assert [each and (each.type, each.index, each.image and each.image.bytes()) for each in shown] == [
+        ("partial_image", 0, PIXEL),
+        None,
+    ]
+    broken = [send.glimpse(event) for event in events_in(stored("openai/streamed_partials_alone").body)]
+    assert [each is not None for each in broken] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "charge"),
+    [
+        ("streamed_refusal", FailureKind.CONTENT_REJECTED, Charge.NONE),
+        ("streamed_error", FailureKind.OVERLOADED, Charge.UNKNOWN),
+        ("streamed_partials_alone", FailureKind.UNUSABLE, Charge.BILLED),
+    ],
+)
+def test_a_stream_that_ends_without_its_picture_fails(name: str, kind: FailureKind, charge: Charge) -> None:
+    failure = failed(PROVIDER.generate(drawing(partial_images=1), target()), stored(f"openai/{name}"))
+
+    assert (failure.kind, failure.charge, failure.provider_request_id) == (kind, charge, "req_0123")
 
 
 # --- a free question ---------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import ssl
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import anyio
@@ -509,3 +509,45 @@ async def test_a_body_is_known_to_have_left_over_tls_too(
 
     assert isinstance(reply, Reply)
     assert sent == 1
+
+
+# --- what is shown of an answer before it is whole ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+async def test_events_are_shown_as_they_come_and_decoded(engine: Engine, pack: Callable[[bytes], bytes]) -> None:
+    first, second = b"data: one\n\n", b"data: two\n\n"
+    shown = bytearray()
+    encoding = ["Content-Encoding: gzip"] if pack is gzip.compress else []
+    seen = anyio.Event()
+
+    def on_data(piece: bytes) -> None:
+        shown.extend(piece)
+        if bytes(shown).startswith(first):
+            seen.set()
+
+    async def streaming(connection: Connection) -> None:
+        await connection.read_request()
+        whole = pack(first + second)
+        half = len(whole) if encoding else len(first)
+        lines = ["HTTP/1.1 200 OK", "Content-Type: text/event-stream", f"Content-Length: {len(whole)}", *encoding]
+        await connection.write("\r\n".join(lines).encode() + b"\r\n\r\n" + whole[:half])
+        await seen.wait()  # the rest comes only once the first was shown
+        await connection.write(whole[half:])
+
+    async with serve(streaming) as server:
+        with anyio.fail_after(5.0):
+            reply, _ = await outcome(engine, post(server.url, on_data=on_data))
+
+    assert isinstance(reply, Reply)
+    assert reply.body == bytes(shown) == first + second
+
+
+async def test_nothing_is_shown_of_an_answer_that_is_no_stream_of_events(engine: Engine) -> None:
+    shown: list[bytes] = []
+
+    async with serve(answering(b'{"data":[]}', "Content-Type: application/json")) as server:
+        reply, _ = await outcome(engine, post(server.url, on_data=shown.append))
+
+    assert isinstance(reply, Reply)
+    assert shown == []

@@ -28,6 +28,7 @@ from pixelrelay.testing.emulator.openai_orders import (
     read_generation,
     shared_answer,
 )
+from pixelrelay.testing.emulator.openai_streams import stream
 from pixelrelay.testing.emulator.quotas import Rejection
 
 OLDEST_VERSION = "2025-04-01"
@@ -134,11 +135,12 @@ class AzureOpenAIApi(AzureApi):
         return await self._draw(visit, await read_edit(visit.request, self._dialect(visit.request)))
 
     async def _draw(self, visit: Visit, asked: Asked) -> Response:
-        if asked.stream:
-            raise invalid("Streaming is not emulated for Azure OpenAI.", "stream", "invalid_value")
         visit.entry.prompt, visit.entry.size = asked.order.prompt, asked.order.size
-        tokens = usage(asked.rules, asked.order)
-        pictures = await self.draw(visit, asked.order, dollars(asked.rules, tokens))
+        tokens = usage(asked.rules, asked.order, asked.partial_images)
+        price = dollars(asked.rules, tokens)
+        if asked.stream:
+            return await stream(self, visit, asked, tokens, price)
+        pictures = await self.draw(visit, asked.order, price)
         data = [{"b64_json": base64.b64encode(each).decode(), "content_filter_results": SAFE} for each in pictures]
         return JSONResponse({**shared_answer(asked, int(_clock.wall())), "data": data, "usage": tokens})
 

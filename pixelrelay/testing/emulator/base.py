@@ -17,12 +17,12 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import Receive, Scope, Send
 
 from pixelrelay import _clock
+from pixelrelay._background import Background
 from pixelrelay.testing.emulator.answers import RefusalError, Reset, Silence, spoiled
-from pixelrelay.testing.emulator.background import Background
 from pixelrelay.testing.emulator.deployment import EmulatedDeployment
 from pixelrelay.testing.emulator.faults import JOB_FAULTS, REFUSING, Fault, FaultKind, FaultPlan, Stage, moderated
 from pixelrelay.testing.emulator.meter import Entry, Meter
-from pixelrelay.testing.emulator.pictures import Caption, Encoding, Size, draw, edit, encode
+from pixelrelay.testing.emulator.pictures import Caption, Encoding, Size, coarse, draw, edit, encode
 from pixelrelay.testing.emulator.quotas import Rejection
 
 
@@ -220,12 +220,13 @@ class EmulatedApi(ABC):
         return pictures
 
     def _painted(self, visit: Visit, order: Order, index: int) -> bytes:
+        return encode(self._picture(visit, order, index), order.encoding)
+
+    def _picture(self, visit: Visit, order: Order, index: int) -> Image.Image:
         caption = Caption(order.prompt, self.deployment.name, visit.entry.number, index)
         if order.images:
-            picture = edit(order.images[0], caption, order.size, order.mask)
-        else:
-            picture = draw(caption, order.size, order.transparent)
-        return encode(picture, order.encoding)
+            return edit(order.images[0], caption, order.size, order.mask)
+        return draw(caption, order.size, order.transparent)
 
     def new_uuid(self) -> str:
         return str(UUID(int=self.rng.getrandbits(128), version=4))
@@ -244,14 +245,28 @@ class SynchronousApi(EmulatedApi):
 
     async def draw(self, visit: Visit, order: Order, dollars: Decimal) -> list[bytes]:
         """The pictures, made in the time it takes and billed when they are made, whether the client stays or not."""
-        self.admit(visit, order.n)
+        seconds = self.begin(visit, order)
         try:
-            verdict = moderated(order.prompt, visit.fault)
-            if verdict is FaultKind.MODERATED_INPUT:
-                raise self.moderation(verdict, visit)
-            await _clock.sleep(self.law.seconds(self.rng, order.size, order.quality, order.steps, order.n))
-            if verdict is not None:
-                raise self.moderation(verdict, visit)
-            return self.drawn(visit, order, dollars)
+            await _clock.sleep(seconds)
+            return self.finish(visit, order, dollars)
         finally:
             self.account.leave()
+
+    def begin(self, visit: Visit, order: Order) -> float:
+        """Let the call in, or raise; how many seconds it takes. Then it holds a slot until ``account.leave``."""
+        self.admit(visit, order.n)
+        if moderated(order.prompt, visit.fault) is FaultKind.MODERATED_INPUT:
+            self.account.leave()
+            raise self.moderation(FaultKind.MODERATED_INPUT, visit)
+        return self.law.seconds(self.rng, order.size, order.quality, order.steps, order.n)
+
+    def finish(self, visit: Visit, order: Order, dollars: Decimal) -> list[bytes]:
+        """The pictures, billed; or the refusal to hand them out."""
+        if (verdict := moderated(order.prompt, visit.fault)) is not None:
+            raise self.moderation(verdict, visit)
+        return self.drawn(visit, order, dollars)
+
+    def sketches(self, visit: Visit, order: Order, count: int) -> list[bytes]:
+        """The first picture as it shows on the way, coarse at first. Nobody is billed for them."""
+        picture = self._picture(visit, order, 0)
+        return [encode(coarse(picture, 2 ** (count - step)), order.encoding) for step in range(count)]

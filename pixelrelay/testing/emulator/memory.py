@@ -16,6 +16,7 @@ from starlette.types import Message, Scope
 from pixelrelay import _clock
 from pixelrelay._transport.engine import CutError, NotSentError, Outgoing, ReplyTooLargeError
 from pixelrelay.providers.base import Reply
+from pixelrelay.providers.events import MEDIA_TYPE
 from pixelrelay.testing.emulator.answers import ABORT
 from pixelrelay.testing.emulator.base import EmulatedApi
 from pixelrelay.testing.emulator.shelf import IN_MEMORY
@@ -57,12 +58,18 @@ class _Connection:
             self._status = message["status"]
             self._headers = _joined(message["headers"])
         else:
-            self._body += message.get("body", b"")
+            piece = message.get("body", b"")
+            self._body += piece
+            self._show(piece)
             if len(self._body) > self._outgoing.max_reply_bytes:
                 self.fail(ReplyTooLargeError(f"the answer is longer than {self._outgoing.max_reply_bytes} bytes"))
                 return
             self._complete = not message.get("more_body", False)
         self._tell()
+
+    def _show(self, piece: bytes) -> None:
+        if self._outgoing.on_data is not None and self._headers.get("content-type", "").startswith(MEDIA_TYPE):
+            self._outgoing.on_data(piece)
 
     def reset(self, refused: bool = False) -> None:
         if refused and self._on_sent is not None:

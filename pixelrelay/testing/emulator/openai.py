@@ -6,8 +6,7 @@ Not emulated: ``gif`` and ``svg`` output, ``markup`` overlays, uploaded files, v
 from __future__ import annotations
 
 import base64
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from math import ceil
 from typing import Any, ClassVar
 
@@ -30,6 +29,7 @@ from pixelrelay.testing.emulator.openai_orders import (
     read_generation,
     shared_answer,
 )
+from pixelrelay.testing.emulator.openai_streams import stream
 from pixelrelay.testing.emulator.quotas import Rejection
 
 
@@ -48,24 +48,23 @@ class OpenAIApi(SynchronousApi):
 
     async def _generate(self, visit: Visit) -> Response:
         dialect = Dialect(lambda model: self._rules(model, otherwise="dall-e-2"))
-        return await self._draw(visit, await read_generation(visit.request, dialect), "image_generation")
+        return await self._draw(visit, await read_generation(visit.request, dialect))
 
     async def _edit(self, visit: Visit) -> Response:
         dialect = Dialect(lambda model: self._rules(model, otherwise="gpt-image-1.5"))
-        return await self._draw(visit, await read_edit(visit.request, dialect), "image_edit")
+        return await self._draw(visit, await read_edit(visit.request, dialect))
 
-    async def _draw(self, visit: Visit, asked: Asked, event: str) -> Response:
+    async def _draw(self, visit: Visit, asked: Asked) -> Response:
         visit.entry.prompt, visit.entry.size = asked.order.prompt, asked.order.size
         tokens = usage(asked.rules, asked.order, asked.partial_images)
-        began = _clock.now()
-        pictures = await self.draw(visit, asked.order, dollars(asked.rules, tokens))
-        encoded = [base64.b64encode(picture).decode() for picture in pictures]
-        shared = dict(shared_answer(asked, int(_clock.wall())))
-        headers = {"openai-processing-ms": str(ceil((_clock.now() - began) * 1000))}
+        price = dollars(asked.rules, tokens)
         if asked.stream:
-            events = "".join(_events(asked, shared, encoded, tokens, event))
-            return Response(events, 200, headers, "text/event-stream")
-        answer = {**shared, "data": [{"b64_json": each} for each in encoded], "usage": tokens}
+            return await stream(self, visit, asked, tokens, price)
+        began = _clock.now()
+        pictures = await self.draw(visit, asked.order, price)
+        headers = {"openai-processing-ms": str(ceil((_clock.now() - began) * 1000))}
+        data = [{"b64_json": base64.b64encode(picture).decode()} for picture in pictures]
+        answer = {**shared_answer(asked, int(_clock.wall())), "data": data, "usage": tokens}
         if asked.safety_identifier:
             answer["safety_identifier"] = asked.safety_identifier
         return JSONResponse(answer, 200, headers)
@@ -173,22 +172,6 @@ class OpenAIApi(SynchronousApi):
             headers[f"x-ratelimit-remaining-{name}"] = str(limit.remaining(now))
             headers[f"x-ratelimit-reset-{name}"] = _go_duration(limit.reset(now))
         return headers
-
-
-def _events(
-    asked: Asked, shared: dict[str, Any], encoded: list[str], tokens: dict[str, Any], event: str
-) -> Iterator[str]:
-    """The pictures as server-sent events, all at the end. Partial ones are the whole picture already."""
-    choices = {name: shared[name] for name in ("size", "quality", "background", "output_format")}
-    for picture in encoded:
-        common = {"b64_json": picture, "created_at": shared["created"], **choices}
-        for index in range(asked.partial_images):
-            yield _event(f"{event}.partial_image", {**common, "partial_image_index": index})
-        yield _event(f"{event}.completed", {**common, "usage": tokens})
-
-
-def _event(kind: str, payload: dict[str, Any]) -> str:
-    return f"event: {kind}\ndata: {json.dumps({'type': kind, **payload})}\n\n"
 
 
 def _error(message: str, kind: str, code: str | None) -> dict[str, Any]:

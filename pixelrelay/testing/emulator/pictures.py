@@ -83,6 +83,11 @@ def edit(base: Image.Image, caption: Caption, size: Size, mask: Image.Image | No
     return edited
 
 
+def coarse(picture: Image.Image, factor: int) -> Image.Image:
+    """The picture as if it had been drawn with so much wider a brush."""
+    return picture.reduce(factor * 4).resize(picture.size, Image.Resampling.NEAREST)
+
+
 def encode(picture: Image.Image, encoding: Encoding) -> bytes:
     """The file, with little effort spent on making it small."""
     target = BytesIO()
