@@ -13,6 +13,8 @@ def encode(send: Send) -> tuple[bytes | None, str | None]:
 
     Raises ``ValueError`` or ``TypeError`` for what cannot be written as JSON.
     """
+    if send.body is not None:
+        return send.body, None
     if send.parts:
         return _multipart(send.parts)
     if send.json is None:

@@ -136,11 +136,11 @@ class Driving(Generic[T]):
     async def _poll(self, send: Send) -> Reply:
         self.progress.job = send.job or self.progress.job
         self.progress.reach(Phase.ACCEPTED)
-        await self._pause(self._until_next_poll() if self._polled else pacing.first_poll(self.expected))
+        await self._pause(self._until_next_poll(send) if self._polled else pacing.first_poll(self.expected))
         self._polled = True
         self._check_host(send)
         try:
-            return await self._repeated(partial(self._poll_once, send), self._until_next_poll)
+            return await self._repeated(partial(self._poll_once, send), partial(self._until_next_poll, send))
         except _AgainError as last:
             failure = replace(last.failure, kind=FailureKind.TIMEOUT, retry_after=None)
             raise ProviderError(replace(failure, message=f"polled until its time was up: {failure.message}")) from None
@@ -207,8 +207,8 @@ class Driving(Generic[T]):
         )
         return await retrying(once)
 
-    def _until_next_poll(self) -> float:
-        return pacing.next_poll(_clock.now() - self._submitted, self.rng)
+    def _until_next_poll(self, send: Send) -> float:
+        return max(pacing.next_poll(_clock.now() - self._submitted, self.rng), send.every)
 
     async def _pause(self, seconds: float) -> None:
         """Wait before a poll; less than asked where that is the last chance, and not at all where there is none."""
@@ -239,7 +239,8 @@ class Driving(Generic[T]):
         if media_type is not None and (send.parts or "content-type" not in headers):
             headers["content-type"] = media_type
         if self.target.credential is not None and send.purpose is not Purpose.DOWNLOAD:
-            headers |= _lower(await self.target.credential.headers(send))
+            written = replace(send, headers=dict(headers), json=None, parts=(), body=body)
+            headers |= _lower(await self.target.credential.headers(written))
         return Outgoing(
             send.method,
             send.url,

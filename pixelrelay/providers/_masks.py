@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from base64 import b64encode
+from dataclasses import replace
 
 from pixelrelay.errors import ProviderError
 from pixelrelay.images import InputImage
@@ -14,12 +14,17 @@ _COLOUR_TYPE = 25
 
 
 def white_where_drawn(mask: InputImage) -> str:
-    """``mask`` in base64, with white for what is fully transparent in it and black for all else.
+    """As ``black_and_white``, in base64."""
+    return black_and_white(mask).base64
+
+
+def black_and_white(mask: InputImage) -> InputImage:
+    """``mask`` with white for what is fully transparent in it and black for all else.
 
     A mask without transparency is black and white already and passes as it is. Raises ``ProviderError`` with
     ``INVALID``, at no cost, if the mask cannot be read, or if Pillow, which reads it, is not installed.
     """
-    return b64encode(_repainted(mask.data)).decode("ascii") if _may_be_transparent(mask.data) else mask.base64
+    return replace(mask, data=_repainted(mask.data)) if _may_be_transparent(mask.data) else mask
 
 
 def _may_be_transparent(png: bytes) -> bool:

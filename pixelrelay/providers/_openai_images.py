@@ -9,15 +9,16 @@ import re
 from base64 import b64encode
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, TypeVar
+from typing import Any
 
-from pydantic import ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import ValidationError
 
 from pixelrelay.errors import ProviderError
 from pixelrelay.images import Generation, Image, ImageRequest, Size, StreamEvent
 from pixelrelay.outcomes import Charge, Failure, FailureKind, Usage
 from pixelrelay.providers._openai_failures import failure_of, seen_limits
-from pixelrelay.providers.base import Answer, Exchange, Part, Purpose, Reply, Send, read
+from pixelrelay.providers._pictures import format_of
+from pixelrelay.providers.base import Answer, Beside, Exchange, Part, Purpose, Reply, Send, read
 from pixelrelay.providers.events import MEDIA_TYPE, ServerEvent, events_in
 from pixelrelay.providers.failures import request_id
 from pixelrelay.providers.mapping import Table, file, files, form, to
@@ -64,19 +65,6 @@ def edit_parts(request: ImageRequest, words: Table, model: str | None = None) ->
 
 
 # --- what comes back ---------------------------------------------------------------------------------------------
-
-ValueT = TypeVar("ValueT")
-
-
-def _or_none(value: Any, read_value: ValidatorFunctionWrapHandler) -> Any:
-    try:
-        return read_value(value)
-    except ValidationError:
-        return None
-
-
-# What stands beside a picture must not cost it, whatever it looks like: the picture is paid for.
-Beside = Annotated[ValueT | None, WrapValidator(_or_none)]
 
 
 class _Tokens(Answer):
@@ -253,13 +241,10 @@ def _empty(reply: Reply, items: Sequence[_Item]) -> Failure:
     return Failure(FailureKind.UNUSABLE, "the answer holds no picture", charge=Charge.BILLED, status=reply.status)
 
 
-_STARTS = {"iVBORw0KGgo": "png", "/9j/": "jpeg", "UklGR": "webp", "R0lGOD": "gif"}
-
-
 def _media_type(encoded: str, output_format: str | None) -> str | None:
     """By the first bytes, which are sure, before the word of the answer."""
-    sniffed = next((name for start, name in _STARTS.items() if encoded.startswith(start)), output_format)
-    return {None: None, "svg": "image/svg+xml"}.get(sniffed, f"image/{sniffed}")
+    known = format_of(encoded) or output_format
+    return {None: None, "svg": "image/svg+xml"}.get(known, f"image/{known}")
 
 
 def _usage(tokens: _Tokens | None) -> Usage | None:

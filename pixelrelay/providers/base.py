@@ -10,9 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
+from typing import Annotated, Any, ClassVar, Protocol, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SecretStr,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from pixelrelay.errors import ProviderError
 from pixelrelay.images import NOTHING, Generation, ImageRequest, StreamEvent
@@ -51,7 +58,7 @@ Glimpse: TypeAlias = Callable[[ServerEvent], StreamEvent | None]
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """One HTTP request to make, without the credential; at most one of ``json`` and ``parts`` is given."""
+    """One HTTP request to make, without the credential; at most one of ``json``, ``parts`` and ``body`` is given."""
 
     purpose: Purpose
     method: str
@@ -59,10 +66,14 @@ class Send:
     headers: Mapping[str, str] = field(default=NOTHING)
     json: Mapping[str, Any] | None = field(default=None, repr=False)
     parts: tuple[Part, ...] = field(default=(), repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    """Bytes as they are; what they are, ``headers`` must say."""
     glimpse: Glimpse | None = field(default=None, repr=False)
     """On a submission that is answered by server-sent events: what each of them shows of a picture not yet done."""
     job: str | None = None
     """On a poll: the provider's name of the job. The first poll tells that the job was accepted."""
+    every: float = 0.0
+    """On a poll: seconds that the provider wants between two of a job at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +101,11 @@ class Credential(Protocol):
     """What proves who is asking. Its ``repr`` shows no secret."""
 
     async def headers(self, send: Send) -> Mapping[str, str]:
-        """The headers to add to ``send``. Raises ``ProviderError(UNAUTHORISED)`` if none can be had."""
+        """The headers to add to ``send``. Raises ``ProviderError(UNAUTHORISED)`` if none can be had.
+
+        The transport has written ``send`` out by then, so that it can be signed: its ``body`` is what will be sent to
+        the byte, and its ``headers``, in lower case, hold the content type.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +187,18 @@ class Answer(BaseModel):
 
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
+ValueT = TypeVar("ValueT")
+
+
+def _or_none(value: Any, read_value: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return read_value(value)
+    except ValidationError:
+        return None
+
+
+# What stands beside a picture must not cost it, whatever it looks like: the picture is paid for.
+Beside = Annotated[ValueT | None, WrapValidator(_or_none)]
 
 
 def read(reply: Reply, model: type[AnswerT]) -> AnswerT:

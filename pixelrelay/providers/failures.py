@@ -42,6 +42,9 @@ LONGEST_MESSAGE = 300
 DEEPEST = 8
 """Levels of an error body that are looked into."""
 
+REQUEST_IDS = ("x-request-id", "apim-request-id", "x-ms-request-id", "x-amzn-requestid")
+"""The headers in which providers name a call."""
+
 _KEYS = re.compile(
     r"""
       \bsk-[\w*.…-]*[\w*…]                        # OpenAI's, whole or with stars or dots in its middle
@@ -50,6 +53,7 @@ _KEYS = re.compile(
     | \beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?            # a signed token
     | \b(?:[0-9a-fA-F]{32,}|[0-9a-zA-Z]{64,})\b    # Azure's, old and new; an id that begins with req_ is none
     | (?<=[?&]key=)[^&\s]+
+    | (?<=x-amz-security-token:)\S+
     """,
     re.VERBOSE,
 )
@@ -98,9 +102,7 @@ def plain(text: str) -> str:
 
 def request_id(headers: Mapping[str, str]) -> str | None:
     """The name under which the provider's support finds the call."""
-    return next(
-        (headers[name] for name in ("x-request-id", "apim-request-id", "x-ms-request-id") if name in headers), None
-    )
+    return next((headers[name] for name in REQUEST_IDS if name in headers), None)
 
 
 def _json(body: bytes) -> Any:
@@ -119,9 +121,9 @@ def _said(reply: Reply) -> str:
 
 
 def _codes(body: Any) -> Iterator[str]:
-    """Every ``code`` in an error body, the outermost first, then every ``type``, then every ``status``."""
+    """Every ``code`` in an error body, the outermost first, then every ``type``, ``status`` and ``name``."""
     levels = tuple(_levels(body))
-    for name in ("code", "type", "status"):
+    for name in ("code", "type", "status", "name"):
         yield from (value for level in levels if isinstance(value := level.get(name), str))
 
 
@@ -140,7 +142,9 @@ def _message(body: Any, deep: int = 0) -> str | None:
             return None
         case {"error": (dict() | str()) as inner}:
             return _message(inner, deep + 1)
-        case {"message": str(message)}:
+        case {"message": str(message)} | {"Message": str(message)}:
+            return message
+        case {"errors": [str(message), *_]}:
             return message
         case {"detail": detail} | {"details": detail}:
             return _message(detail, deep + 1)

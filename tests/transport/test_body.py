@@ -27,6 +27,10 @@ def test_nothing_has_no_body() -> None:
     assert encode(send(json={})) == (b"{}", "application/json")
 
 
+def test_bytes_are_sent_as_they_are() -> None:
+    assert encode(send(body=b"\x89PNG")) == (b"\x89PNG", None)
+
+
 @pytest.mark.parametrize("value", [object(), float("nan"), b"bytes"])
 def test_what_json_cannot_hold_is_an_error(value: object) -> None:
     with pytest.raises((TypeError, ValueError)):

@@ -18,7 +18,7 @@ from pixelrelay._transport.transport import Transport
 from pixelrelay.errors import ProviderError
 from pixelrelay.images import Generation, Image
 from pixelrelay.outcomes import Charge, Failure, FailureKind, Phase
-from pixelrelay.providers.base import Exchange, Purpose, Question, Reply, Send, Target
+from pixelrelay.providers.base import Exchange, Part, Purpose, Question, Reply, Send, Target
 from tests.transport.scripted import (
     ACCEPTED,
     BASE,
@@ -151,6 +151,21 @@ async def test_a_poll_that_is_rate_limited_stays_away_as_long_as_it_was_asked_to
 
     first, second, _ = engine.times("GET")
     assert second - first == pytest.approx(20)
+
+
+async def test_a_job_is_not_polled_more_often_than_its_provider_wants() -> None:
+    def unhurried() -> Exchange:
+        yield submission()
+        while (yield Send(Purpose.POLL, "GET", JOB, job="job-7", every=10.0)).status == 202:
+            pass
+        return Generation(())
+
+    engine = ScriptedEngine([ACCEPTED, answer(202), answer(503), answer(202), answer(200)])
+    await drive(unhurried(), engine, expected=8.0)
+
+    submitted, first, *others = (moment for moment, _ in engine.sent)
+    assert first - submitted == pytest.approx(2.0)
+    assert [after - before for before, after in pairwise((first, *others))] == [pytest.approx(10.0)] * 3
 
 
 @pytest.mark.parametrize("status", [422, 503, 500])
@@ -396,6 +411,32 @@ async def test_a_credential_that_cannot_be_had_sends_nothing() -> None:
     failure = await failure_of(inline(), ScriptedEngine([]), at=nobody)
 
     assert (failure.kind, failure.charge) == (FailureKind.UNAUTHORISED, Charge.NONE)
+
+
+async def test_a_credential_is_shown_what_will_be_sent_to_the_byte() -> None:
+    seen: list[Send] = []
+
+    class Signer:
+        async def headers(self, send: Send) -> dict[str, str]:
+            seen.append(send)
+            return {"Authorization": "signed"}
+
+    parts = (Part("prompt", "a lighthouse"), Part("image", PICTURE, "a.png", "image/png"))
+
+    def form() -> Exchange:
+        yield Send(Purpose.SUBMIT, "POST", f"{BASE}/images", {"Accept": "image/*"}, parts=parts)
+        return Generation(())
+
+    engine = ScriptedEngine([ACCEPTED, ACCEPTED])
+    signed = Target(BASE, "flux", Signer(), ("api.example",), target().options)
+    await drive(inline(), engine, at=signed)
+    await drive(form(), engine, at=signed, headers={"X-Trace": "1"})
+
+    for send, (_, outgoing) in zip(seen, engine.sent, strict=True):
+        assert (send.json, send.parts) == (None, ())
+        assert (send.method, send.url, send.body) == (outgoing.method, outgoing.url, outgoing.body)
+        assert {**send.headers, "authorization": "signed"} == outgoing.headers
+    assert seen[1].headers["content-type"].startswith("multipart/form-data; boundary=")
 
 
 async def test_an_accepted_job_outlives_a_token_that_cannot_be_refreshed_for_a_while() -> None:
