@@ -22,6 +22,7 @@ BUILT_IN: Mapping[str, str] = {
     "azure-openai": "azure_openai:AzureOpenAI",
     "black-forest-labs": "black_forest_labs:BlackForestLabs",
     "openai": "openai:OpenAI",
+    "stability": "stability:Stability",
 }
 
 

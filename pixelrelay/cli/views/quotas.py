@@ -32,6 +32,7 @@ PROVIDERS: Mapping[str, str] = {
     "azure-openai": "Azure",
     "black-forest-labs": "Black Forest Labs",
     "openai": "OpenAI",
+    "stability": "Stability AI",
 }
 """As one speaks of them; one that is not among them is called as it is written."""
 ON_LOSS: Mapping[str, str] = {
