@@ -33,7 +33,11 @@ from pixelrelay.outcomes import Failure, Phase
 
 OPERATION = "generate_content"
 """What the conventions call this operation; they have no name for drawing pictures."""
-PROVIDERS: Mapping[str, str] = {"azure-openai": "azure.ai.openai", "azure-foundry": "azure.ai.inference"}
+PROVIDERS: Mapping[str, str] = {
+    "azure-openai": "azure.ai.openai",
+    "azure-foundry": "azure.ai.inference",
+    "bedrock": "aws.bedrock",
+}
 """What the conventions call a provider, where that is not its name here."""
 STAGES: Mapping[Phase, str] = {Phase.ACCEPTED: "poll", Phase.DRAWN: "download"}
 """The phases that are spans of their own, by what is done from then until the next phase."""

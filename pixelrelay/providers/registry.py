@@ -20,6 +20,7 @@ GROUP = "pixelrelay.providers"
 BUILT_IN: Mapping[str, str] = {
     "azure-foundry": "azure_foundry:AzureFoundry",
     "azure-openai": "azure_openai:AzureOpenAI",
+    "bedrock": "bedrock:Bedrock",
     "black-forest-labs": "black_forest_labs:BlackForestLabs",
     "openai": "openai:OpenAI",
     "stability": "stability:Stability",

@@ -13,10 +13,11 @@ from pydantic import SecretStr, ValidationError
 from pixelrelay.images import ImageRequest, InputImage, Operation, Size
 from pixelrelay.outcomes import Charge, Failure, FailureKind
 from pixelrelay.providers.base import Purpose, Reply, Send, Target
-from pixelrelay.providers.capabilities import Parameter, lacks, table
+from pixelrelay.providers.capabilities import lacks, table
 from pixelrelay.providers.stability import Stability, StabilityOptions
 from pixelrelay.quotas import Shape, Unit
 from tests.providers.exchanges import PIXEL, drawing, editing, failed, finish, png, sent, stored
+from tests.providers.offers import everything
 
 STABILITY = Stability()
 HOME = "https://api.stability.ai/v2beta"
@@ -383,35 +384,6 @@ FIELDS = {
 }  # fmt: skip
 """The fields of each service in its reference, to draw and to edit."""
 
-EXAMPLES: dict[str, Any] = {"text": "fog", "number": 0.3, "whole": 5, "flag": True}
-
-
-def example(parameter: Parameter) -> Any:
-    """A value that ``parameter`` may hold."""
-    if parameter.choices:
-        return parameter.choices[0]
-    value = EXAMPLES[parameter.type or "text"]
-    return max(value, parameter.min) if isinstance(value, int | float) and parameter.min is not None else value
-
-
-def everything(model: str, operation: Operation) -> ImageRequest:
-    """A request for all that the row of ``model`` offers."""
-    can = table("stability")[model]
-    pictures = [png(f"{number}.png") for number in range(can.references)]
-    plain = drawing() if operation is Operation.GENERATE else editing(*pictures)
-    sizes = can.sizes_for(operation).exact
-    return ImageRequest(
-        operation,
-        plain.prompt,
-        size=Size(*map(int, sizes[0].split("x"))) if sizes else None,
-        output_format=min(can.formats),
-        style=min(can.styles, default=None),
-        seed=7 if can.seed else None,
-        images=plain.images,
-        mask=png("mask.png") if can.mask and operation is Operation.EDIT else None,
-        parameters={name: example(parameter) for name, parameter in can.parameters_for(operation).items()},
-    )
-
 
 @pytest.mark.parametrize(
     ("model", "operation"),
@@ -423,7 +395,7 @@ def everything(model: str, operation: Operation) -> ImageRequest:
     ],
 )
 def test_all_that_a_row_offers_is_said_in_the_fields_that_the_service_has(model: str, operation: Operation) -> None:
-    request = everything(model, operation)
+    request = everything(table("stability")[model], operation)
     assert lacks(table("stability")[model], request) == ()
 
     said = set(form(request, model))

@@ -30,6 +30,7 @@ NARROWEST = (7, 26, 9, 16)
 PROVIDERS: Mapping[str, str] = {
     "azure-foundry": "Azure",
     "azure-openai": "Azure",
+    "bedrock": "Amazon Bedrock",
     "black-forest-labs": "Black Forest Labs",
     "openai": "OpenAI",
     "stability": "Stability AI",
