@@ -44,6 +44,9 @@ DIALECTS = [
     Dialect("azure-foundry", "FLUX.1-Kontext-pro", "1024x1024"),
     Dialect("black-forest-labs", "flux-2-pro", "512x256"),
     Dialect("black-forest-labs", "flux-kontext-pro", "1024x1024"),
+    Dialect("stability", "ultra", "1344x768"),
+    Dialect("stability", "sd3.5-flash", "832x1216"),
+    Dialect("bedrock", "stability.sd3-5-large-v1:0", "1216x832"),
 ]
 NAMES = [f"{dialect.provider} {dialect.model}" for dialect in DIALECTS]
 

@@ -238,7 +238,7 @@ def test_an_arn_that_does_not_tell_what_it_serves_is_asked_as_its_base_model_is(
     known = {"base_model": "stability.stable-image-erase-object-v1:0"}
 
     assert body(editing(), arn, **known) == {"image": PIXEL_BASE64}
-    assert not lacks(BEDROCK.capabilities(arn, BedrockOptions(**known)), editing(mask=png("mask.png")))
+    assert not lacks(BEDROCK.capabilities(arn, BedrockOptions.model_validate(known)), editing(mask=png("mask.png")))
 
 
 def test_how_far_a_drawing_departs_from_its_picture_can_be_configured() -> None:

@@ -107,7 +107,7 @@ async def read_edit(request: Request, dialect: Dialect) -> Asked:
     if dialect.json_edits and _type_of(request) == "application/json":
         return _edit_from_json(await request.body(), dialect)
     _require_type(request, "multipart/form-data")
-    form = await _form(request)
+    form = await read_form(request)
     try:
         texts, pictures, mask = _sorted_out(form, dialect)
     finally:
@@ -193,7 +193,8 @@ class _InMemoryParser(MultiPartParser):
     spool_max_size = 1 << 30
 
 
-async def _form(request: Request) -> FormData:
+async def read_form(request: Request) -> FormData:
+    """The form in a request, its files in memory; raises OpenAI's refusal for what is none."""
     body = await request.body()
 
     async def whole() -> AsyncGenerator[bytes, None]:

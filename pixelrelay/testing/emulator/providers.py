@@ -28,6 +28,19 @@ def on_azure(deployment: EmulatedDeployment, url: str) -> Mapping[str, Any]:
     return {"api_key": deployment.api_key, "endpoint": url, **named}
 
 
+ACCESS_KEY_ID, AWS_REGION = "AKIDEMULATED", "us-west-2"
+"""What signatures for the emulated Bedrock name; their secret is the deployment's key."""
+
+
+def signed(deployment: EmulatedDeployment, url: str) -> Mapping[str, Any]:
+    return {
+        "base_url": url,
+        "aws_region": AWS_REGION,
+        "aws_access_key_id": ACCESS_KEY_ID,
+        "aws_secret_access_key": deployment.api_key,
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Emulated:
     """One emulated provider."""
@@ -48,6 +61,8 @@ class Emulated:
 EMULATED: Mapping[str, Emulated] = {
     "azure-foundry": Emulated("azure_foundry:AzureFoundryApi", on_azure, Enforcement.SLICED, counts_rejected=True),
     "azure-openai": Emulated("azure_openai:AzureOpenAIApi", on_azure, Enforcement.SLICED, counts_rejected=True),
+    "bedrock": Emulated("bedrock:BedrockApi", signed),
     "black-forest-labs": Emulated("black_forest_labs:BlackForestLabsApi", keyed()),
     "openai": Emulated("openai:OpenAIApi", keyed("/v1"), counts_rejected=True),
+    "stability": Emulated("stability:StabilityApi", keyed(), Enforcement.SLICED),
 }
