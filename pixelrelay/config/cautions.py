@@ -40,6 +40,8 @@ def _model_warnings(config: RelayConfig, today: date, lookup: Lookup) -> Iterato
 
 
 def _retirement(model: str, can: Capabilities, today: date) -> str | None:
+    if can.retires is None and not can.operations:
+        return f"{model} has been switched off"
     if can.retires is None or can.retires > today + NOTICE:
         return None
     when = "was switched off" if can.retires <= today else "is switched off"

@@ -19,6 +19,7 @@ ANYTHING = Capabilities(operations=frozenset(Operation), max_images=10)
 MODELS = {
     "oil": Capabilities(operations=frozenset({Operation.GENERATE})),
     "tempera": Capabilities(operations=frozenset({Operation.GENERATE}), retires=date(2027, 1, 31), replaced_by="oil"),
+    "fresco": Capabilities(operations=frozenset()),
 }
 
 

@@ -152,6 +152,14 @@ def test_a_model_that_is_about_to_go_is_told_in_time(today: date, line: str | No
     assert [str(problem) for problem in warnings_of(config, today, lookup)] == told
 
 
+def test_a_model_that_does_nothing_any_more_is_told_where_its_last_day_is_not_known() -> None:
+    config = loaded(flux(easel(model="fresco")))
+
+    assert [str(problem) for problem in warnings_of(config, TODAY, lookup)] == [
+        "models.flux.deployments[0].model: fresco has been switched off"
+    ]
+
+
 def test_an_unknown_model_and_an_empty_pool_are_told() -> None:
     config = loaded(flux(easel(model="oill"), pools={"contoso": {"concurrent": 3}}))
 
