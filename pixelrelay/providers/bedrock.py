@@ -103,6 +103,7 @@ class BedrockOptions(ProviderOptions):
     """With `aws_secret_access_key`, fixed keys to sign with. Without keys, profile and `api_key`, they are looked for
     wherever AWS's own tools look."""
     aws_secret_access_key: SecretStr | None = None
+    """The other half of `aws_access_key_id`."""
     aws_session_token: SecretStr | None = None
     """Where the keys are temporary ones."""
     profile: str | None = None

@@ -10,21 +10,26 @@ import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal
 
-from PIL import Image, ImageOps
+from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from pixelrelay.testing.emulator.base import Order
 from pixelrelay.testing.emulator.flux_bodies import scaled
+from pixelrelay.testing.emulator.masks import drawn_anew, widened
 from pixelrelay.testing.emulator.pictures import Encoding, Size, UndecodableError, decode
-from pixelrelay.testing.emulator.stability_forms import DRAWN, MEGAPIXEL, Ratio, Style
-
-Text: TypeAlias = Annotated[str, Field(max_length=10_000)]
-Prompt: TypeAlias = Annotated[str, Field(min_length=1, max_length=10_000)]
-Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
-Margin: TypeAlias = Annotated[int, Field(ge=0, le=2000)]
-Grown: TypeAlias = Annotated[int, Field(ge=0, le=20)]
+from pixelrelay.testing.emulator.stability_forms import (
+    DRAWN,
+    MEGAPIXEL,
+    Grown,
+    Margin,
+    Prompt,
+    Ratio,
+    Share,
+    Style,
+    Text,
+)
 
 
 class Body(BaseModel):
@@ -178,20 +183,8 @@ def _edited(body: Any) -> Order:
     """Drawn over, all of it or where a mask is white, or the picture itself transparent."""
     picture = picture_in(body.image, "image")
     given: str | None = getattr(body, "mask", None)
-    kept: Image.Image | None = None
-    if given is not None:
-        kept = ImageOps.invert(picture_in(given, "mask").convert("L")).resize(picture.size)
-    elif picture.has_transparency_data:
-        kept = picture.convert("RGBA").getchannel("A")
-    mask = None
-    if kept is not None:
-        mask = Image.new("RGBA", picture.size)
-        mask.putalpha(kept.point(_at_least_half))
+    mask = drawn_anew(picture, picture_in(given, "mask") if given is not None else None)
     return _order(body, picture.size, images=(picture,), mask=mask)
-
-
-def _at_least_half(value: int) -> int:
-    return 255 if value >= 128 else 0
 
 
 def _widened(body: Outpaint) -> Order:
@@ -199,9 +192,7 @@ def _widened(body: Outpaint) -> Order:
         raise UnfitError("at least one of left, right, up and down must be above 0")
     picture = picture_in(body.image, "image")
     size = (picture.width + body.left + body.right, picture.height + body.up + body.down)
-    canvas, mask = Image.new("RGB", size), Image.new("RGBA", size, (0, 0, 0, 0))
-    canvas.paste(picture.convert("RGB"), (body.left, body.up))
-    mask.paste((0, 0, 0, 255), (body.left, body.up, body.left + picture.width, body.up + picture.height))
+    canvas, mask = widened(picture, body.left, body.up, size)
     return _order(body, size, images=(canvas,), mask=mask)
 
 

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar
 
-from PIL import Image, ImageOps
+from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from pixelrelay.testing.emulator.base import Order
 from pixelrelay.testing.emulator.flux_bodies import scaled
+from pixelrelay.testing.emulator.masks import drawn_anew, widened
 from pixelrelay.testing.emulator.pictures import Encoding, Size
 
 MEGAPIXEL = 1024 * 1024
@@ -208,16 +209,7 @@ def _diffused(form: StableDiffusion, files: Files) -> Order:
 def _changed(form: Form, files: Files) -> Order:
     """Drawn over, all of it or where a mask is white, or the picture itself transparent."""
     picture = next(iter(files.values()))
-    kept: Image.Image | None = None
-    if "mask" in files:
-        kept = ImageOps.invert(files["mask"].convert("L")).resize(picture.size)
-    elif picture.has_transparency_data:
-        kept = picture.convert("RGBA").getchannel("A")
-    mask = None
-    if kept is not None:
-        mask = Image.new("RGBA", picture.size)
-        mask.putalpha(kept.point(_at_least_half))
-    return _order(form, picture.size, images=(picture,), mask=mask)
+    return _order(form, picture.size, images=(picture,), mask=drawn_anew(picture, files.get("mask")))
 
 
 def _widened(form: Outpaint, files: Files) -> Order:
@@ -225,9 +217,7 @@ def _widened(form: Outpaint, files: Files) -> Order:
         raise UnfitError("left: at least one of left, right, up and down must be greater than 0")
     picture = files["image"]
     size = (picture.width + form.left + form.right, picture.height + form.up + form.down)
-    canvas, mask = Image.new("RGB", size), Image.new("RGBA", size, (0, 0, 0, 0))
-    canvas.paste(picture.convert("RGB"), (form.left, form.up))
-    mask.paste((0, 0, 0, 255), (form.left, form.up, form.left + picture.width, form.up + picture.height))
+    canvas, mask = widened(picture, form.left, form.up, size)
     return _order(form, size, images=(canvas,), mask=mask)
 
 
@@ -250,10 +240,6 @@ def _four_times(form: Form, files: Files) -> Order:
 
 def _four_megapixels(form: Form, files: Files) -> Order:
     return _order(form, scaled(files["image"].size, 4 * MEGAPIXEL, 1), images=(files["image"],))
-
-
-def _at_least_half(value: int) -> int:
-    return 255 if value >= 128 else 0
 
 
 # --- the services ------------------------------------------------------------------------------------------------
