@@ -78,11 +78,11 @@ class InputImage:
 
     data: bytes = field(repr=False)
     media_type: str
-    """By content, not by name: ``image/png``, ``image/jpeg``, ``image/webp``, ``image/gif``."""
+    """By content, not by name: ``image/png``, ``image/jpeg``, ``image/webp``, ``image/gif``, ``image/svg+xml``."""
     filename: str
     """With the extension of ``media_type``; made up where the caller gave none."""
     size: Size | None = None
-    """``None`` where the header does not tell."""
+    """``None`` where the file's beginning does not tell, as that of an SVG without a width in pixels."""
 
     @property
     def base64(self) -> str:
@@ -101,7 +101,7 @@ class ImageRequest:
     quality: str | None = None
     background: str | None = None
     output_format: str | None = None
-    """``png``, ``jpeg`` or ``webp``."""
+    """``png``, ``jpeg``, ``webp`` or ``svg``, the last for the models that draw vectors."""
     output_compression: int | None = None
     response_format: str | None = None
     """``b64_json``, ``url``, or ``None`` for bytes however they come."""

@@ -36,7 +36,7 @@ Quality: TypeAlias = Annotated[str | None, typer.Option("--quality", metavar="NA
 Background: TypeAlias = Annotated[
     str | None, typer.Option("--background", metavar="NAME", help="transparent, opaque or auto.")
 ]
-Format: TypeAlias = Annotated[str | None, typer.Option("--format", metavar="NAME", help="png, jpeg or webp.")]
+Format: TypeAlias = Annotated[str | None, typer.Option("--format", metavar="NAME", help="png, jpeg, webp or svg.")]
 Seed: TypeAlias = Annotated[int | None, typer.Option("--seed", metavar="NUMBER", help="For models that take one.")]
 Timeout: TypeAlias = Annotated[
     float | None, typer.Option("--timeout", metavar="SECONDS", help="For all of it, waiting included.")

@@ -6,7 +6,6 @@ Facts as of 2026-11-21, from OpenAI's published API description, its client and 
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,8 +16,8 @@ from pixelrelay.errors import ProviderError
 from pixelrelay.images import Generation, Image, ImageRequest, Size, StreamEvent
 from pixelrelay.outcomes import Charge, Failure, FailureKind, Usage
 from pixelrelay.providers._openai_failures import failure_of, seen_limits
-from pixelrelay.providers._pictures import format_of
-from pixelrelay.providers.base import Answer, Beside, Exchange, Part, Purpose, Reply, Send, read
+from pixelrelay.providers._pictures import download, media_type_in, media_type_of
+from pixelrelay.providers.base import Answer, Beside, Exchange, Part, Reply, Send, read
 from pixelrelay.providers.events import MEDIA_TYPE, ServerEvent, events_in
 from pixelrelay.providers.failures import request_id
 from pixelrelay.providers.mapping import Table, file, files, form, to
@@ -164,7 +163,7 @@ def glimpse(event: ServerEvent) -> StreamEvent | None:
     seen = _event(event)
     if seen is None or not seen.b64_json:
         return None
-    image = Image(encoded=seen.b64_json, media_type=_media_type(seen.b64_json, seen.output_format))
+    image = Image(encoded=seen.b64_json, media_type=media_type_of(seen.b64_json, seen.output_format))
     return StreamEvent("partial_image", image, seen.partial_image_index or 0)
 
 
@@ -212,25 +211,13 @@ def _pictures(
     inline = item.b64_json or (item.url if item.url and item.url.startswith("data:") else None)
     if inline:
         encoded = inline.partition(",")[2] if inline.startswith("data:") else inline
-        return (Image(encoded=encoded, media_type=_media_type(encoded, output_format), revised_prompt=revised),)
+        return (Image(encoded=encoded, media_type=media_type_of(encoded, output_format), revised_prompt=revised),)
     if not item.url:
         return ()
     if request.wants_url:
         return (Image(url=item.url, revised_prompt=revised),)
-    data = yield from _download(item.url)
-    start = b64encode(data[:12]).decode("ascii")
-    return (Image(data=data, media_type=_media_type(start, output_format), revised_prompt=revised),)
-
-
-def _download(url: str) -> Generator[Send, Reply, bytes]:
-    try:
-        reply = yield Send(Purpose.DOWNLOAD, "GET", url)
-    except ProviderError as error:
-        raise ProviderError(replace(error.failure, charge=Charge.BILLED)) from None  # it has been drawn
-    if reply.ok and reply.body:
-        return reply.body
-    message = f"drawn, and the picture could not be fetched: HTTP {reply.status}"
-    raise ProviderError(Failure(FailureKind.UNUSABLE, message, charge=Charge.BILLED, status=reply.status))
+    data = yield from download(item.url)
+    return (Image(data=data, media_type=media_type_in(data, output_format), revised_prompt=revised),)
 
 
 def _empty(reply: Reply, items: Sequence[_Item]) -> Failure:
@@ -239,12 +226,6 @@ def _empty(reply: Reply, items: Sequence[_Item]) -> Failure:
         message = f"the picture was filtered: {', '.join(filtered)}"
         return Failure(FailureKind.CONTENT_REJECTED, message, charge=Charge.UNKNOWN, status=reply.status)
     return Failure(FailureKind.UNUSABLE, "the answer holds no picture", charge=Charge.BILLED, status=reply.status)
-
-
-def _media_type(encoded: str, output_format: str | None) -> str | None:
-    """By the first bytes, which are sure, before the word of the answer."""
-    known = format_of(encoded) or output_format
-    return {None: None, "svg": "image/svg+xml"}.get(known, f"image/{known}")
 
 
 def _usage(tokens: _Tokens | None) -> Usage | None:

@@ -153,7 +153,7 @@ def _background(can: Capabilities, request: ImageRequest) -> Iterator[Change]:
 def _output_format(can: Capabilities, request: ImageRequest) -> Iterator[Change]:
     """``png`` where the model has it, which loses nothing."""
     known = can.formats & (can.transparent_formats if request.background == "transparent" else can.formats)
-    preferred = next((name for name in ("png", "webp", "jpeg") if name in known), None)
+    preferred = next((name for name in ("png", "webp", "jpeg", "svg") if name in known), None)
     if preferred is not None:
         yield replace(request, output_format=preferred), f"output_format {request.output_format} → {preferred}"
 

@@ -7,8 +7,10 @@ answer came. Waiting between polls, and repeating polls and downloads, is the tr
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import Enum
 from typing import Annotated, Any, ClassVar, Protocol, TypeAlias, TypeVar
 
@@ -201,21 +203,24 @@ def _or_none(value: Any, read_value: ValidatorFunctionWrapHandler) -> Any:
 Beside = Annotated[ValueT | None, WrapValidator(_or_none)]
 
 
-def read(reply: Reply, model: type[AnswerT]) -> AnswerT:
-    """The body of a successful reply as ``model``.
+def read(reply: Reply, model: type[AnswerT], *, exact: bool = False) -> AnswerT:
+    """The body of a successful reply as ``model``; with ``exact``, its fractions are ``Decimal`` to the last digit.
 
     Raises ``ProviderError`` with ``UNUSABLE``, billed, if it is not one: the provider said that it succeeded.
     The caller has checked the status.
     """
     try:
+        if exact:
+            # By way of a float, as a body is usually read, an amount of money may lose its last digits.
+            return model.model_validate(json.loads(reply.body, parse_float=Decimal))
         return model.model_validate_json(reply.body)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(step) for step in first["loc"]) or "the body"
-        failure = Failure(
-            FailureKind.UNUSABLE,
-            f"the answer could not be read: {where}: {first['msg']}",
-            charge=Charge.BILLED,
-            status=reply.status,
-        )
-        raise ProviderError(failure) from None
+        said = f"{where}: {first['msg']}"
+    except (ValueError, RecursionError):
+        said = "the body: it is no JSON"
+    failure = Failure(
+        FailureKind.UNUSABLE, f"the answer could not be read: {said}", charge=Charge.BILLED, status=reply.status
+    )
+    raise ProviderError(failure)

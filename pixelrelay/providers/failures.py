@@ -37,6 +37,9 @@ STATUS_KINDS: Mapping[int, FailureKind] = {
 MAY_HAVE_BEEN_BILLED = frozenset({408, 502, 504, 520, 522, 524})
 """Statuses by which a gateway says that it heard nothing from the machine that was drawing."""
 
+REQUEST_IDS = ("x-request-id", "apim-request-id", "x-ms-request-id", "x-generation-id", "x-recraft-requestid")
+"""Headers by which providers name a call, OpenRouter and Recraft the last two."""
+
 LONGEST_MESSAGE = 300
 
 DEEPEST = 8
@@ -91,7 +94,7 @@ def status_kind(status: int) -> FailureKind:
 
 def message_of(reply: Reply) -> str:
     """What the body says went wrong, as ``plain`` makes it; the bare status where it says nothing."""
-    return plain(_said(reply)) or f"HTTP {reply.status} without a message"
+    return plain(words_in(reply.body)) or f"HTTP {reply.status} without a message"
 
 
 def plain(text: str) -> str:
@@ -112,12 +115,13 @@ def _json(body: bytes) -> Any:
         return None
 
 
-def _said(reply: Reply) -> str:
-    body = _json(reply.body)
-    if body is not None:
-        return _message(body) or ""
+def words_in(body: bytes) -> str:
+    """What an error body says for people, as it stands there; empty where it says nothing."""
+    told = _json(body)
+    if told is not None:
+        return _message(told) or ""
     # A page of a gateway's is markup, and says no more than its status does.
-    return "" if reply.body.lstrip().startswith(b"<") else reply.body[:10_000].decode("utf-8", "replace")
+    return "" if body.lstrip().startswith(b"<") else body[:10_000].decode("utf-8", "replace")
 
 
 def _codes(body: Any) -> Iterator[str]:
@@ -238,7 +242,7 @@ def duration(text: str) -> float | None:
 def _in_text(reply: Reply) -> float | None:
     if reply.status not in {429, 503}:
         return None
-    found = _IN_TEXT.search(_said(reply))
+    found = _IN_TEXT.search(words_in(reply.body))
     if found is None:
         return None
     if found["go"]:

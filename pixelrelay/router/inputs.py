@@ -16,6 +16,7 @@ import imagesize
 
 from pixelrelay.errors import InvalidRequestError, Problem
 from pixelrelay.images import ImageRequest, InputImage, Operation, Size, parse_size
+from pixelrelay.providers._pictures import is_svg
 from pixelrelay.providers.adapting import ADAPTABLE
 
 ImageInput: TypeAlias = str | bytes | os.PathLike[str] | IO[bytes] | InputImage
@@ -31,7 +32,7 @@ _KINDS: Sequence[tuple[bytes, bytes, str, str]] = (
 )
 _DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w.=+-]+)*;base64,(.*)", re.DOTALL | re.IGNORECASE)
 _CHOICES: Mapping[str, frozenset[str]] = {
-    "output_format": frozenset({"png", "jpeg", "webp"}),
+    "output_format": frozenset({"png", "jpeg", "webp", "svg"}),
     "response_format": frozenset({"b64_json", "url"}),
     "background": frozenset({"transparent", "opaque", "auto"}),
 }
@@ -48,11 +49,20 @@ async def read_image(given: ImageInput, where: str, fetch: Fetch | None, max_byt
     data, name = await _read(given, where, fetch, max_bytes)
     if len(data) > max_bytes:
         raise _wrong(where, f"{len(data)} bytes, more than the {max_bytes} allowed (max_input_bytes)")
+    kind = _kind_of(data)
+    if kind is None:
+        raise _wrong(where, "is no PNG, JPEG, WebP, GIF or SVG" if data else "is empty")
+    media_type, extension = kind
+    stem = PurePath(name).stem or where.replace("[", "").replace("]", "")
+    return InputImage(data, media_type, f"{stem}.{extension}", _dimensions(data))
+
+
+def _kind_of(data: bytes) -> tuple[str, str] | None:
+    """Media type and extension; ``None`` for what is no picture."""
     for start, inner, media_type, extension in _KINDS:
         if data.startswith(start) and data[8 : 8 + len(inner)] == inner:
-            stem = PurePath(name).stem or where.replace("[", "").replace("]", "")
-            return InputImage(data, media_type, f"{stem}.{extension}", _dimensions(data))
-    raise _wrong(where, "is no PNG, JPEG, WebP or GIF" if data else "is empty")
+            return media_type, extension
+    return ("image/svg+xml", "svg") if is_svg(data) else None
 
 
 async def _read(given: ImageInput, where: str, fetch: Fetch | None, max_bytes: int) -> tuple[bytes, str]:

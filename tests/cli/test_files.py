@@ -13,7 +13,13 @@ from pixelrelay.cli.files import LONGEST_SLUG, destination, slug_of
 from pixelrelay.images import Image, InputImage
 
 NAMES = ("boat.png", "boat", "boat.jpg", "boat.JPEG", "shelf/", "deep/er/boat.webp", "boat.tar")
-KINDS = (("image/png", "png"), ("image/jpeg", "jpg"), ("image/webp", "webp"), ("application/octet-stream", "bin"))
+KINDS = (
+    ("image/png", "png"),
+    ("image/jpeg", "jpg"),
+    ("image/webp", "webp"),
+    ("image/svg+xml", "svg"),
+    ("application/octet-stream", "bin"),
+)
 
 
 @pytest.mark.parametrize(

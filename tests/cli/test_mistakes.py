@@ -95,7 +95,7 @@ def test_what_is_wrong_with_a_request_is_told_by_the_names_of_its_options(desk: 
     assert said.startswith("error: 3 problems\n")
     assert "  prompt: is empty\n" in said
     assert "  -n: 0 is not a whole number from 1 to 64\n" in said
-    assert "  --format: 'gif' is none of jpeg, png, webp\n" in said
+    assert "  --format: 'gif' is none of jpeg, png, svg, webp\n" in said
     assert "--timeout: -1.0 is not" in failed(desk.run("generate", "a", "--timeout", "-1"))
     assert fleet.requests == ()
     assert not (desk.directory / "new").exists()
@@ -161,7 +161,7 @@ def test_moderation_is_told_as_the_provider_put_it(desk: Desk, serve: Serve) -> 
     ("image", "line"),
     [
         (".", "error: .: Is a directory\n"),
-        ("notes.txt", "error: notes.txt: is no PNG, JPEG, WebP or GIF\n"),
+        ("notes.txt", "error: notes.txt: is no PNG, JPEG, WebP, GIF or SVG\n"),
         ("empty.png", "error: empty.png: is empty\n"),
         ("missing.png", "error: missing.png: No such file or directory\n"),
         ("https://example.com/a.png", "error: https://example.com/a.png: is an address, and fetching is switched off"),

@@ -53,6 +53,8 @@ def test_a_size_becomes_the_nearest_in_shape_and_then_in_pixels(
         (can(), drawing(quality="hd"), ("quality hd left out",)),
         (can(), drawing(background="transparent"), ("background transparent → opaque",)),
         (can(formats={"jpeg"}), drawing(output_format="webp"), ("output_format webp → jpeg",)),
+        (can(formats={"svg"}), drawing(output_format="png"), ("output_format png → svg",)),
+        (can(formats={"png", "jpeg"}), drawing(output_format="svg"), ("output_format svg → png",)),
         (can(formats=set()), drawing(output_format="webp"), ("output_format webp left out",)),
         (can(), drawing(style="vivid", seed=7), ("style vivid left out", "seed 7 left out")),
         (
@@ -189,7 +191,7 @@ def test_whatever_is_adapted_asks_for_no_more_than_before(
         size=size,
         quality=data.draw(st.sampled_from([None, "auto", "low", "hd", "best"])),
         background=data.draw(st.sampled_from([None, "auto", "transparent", "opaque"])),
-        output_format=data.draw(st.sampled_from([None, "png", "jpeg", "webp"])),
+        output_format=data.draw(st.sampled_from([None, "png", "jpeg", "webp", "svg"])),
         style=data.draw(st.sampled_from([None, "vivid"])),
         seed=data.draw(st.sampled_from([None, 7])),
     )

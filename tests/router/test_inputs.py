@@ -45,6 +45,18 @@ async def test_the_type_is_told_by_the_content(kind: str, media_type: str, exten
     assert (image.media_type, image.filename, image.size) == (media_type, f"picture.{extension}", Size(40, 20))
 
 
+@pytest.mark.parametrize(
+    ("data", "size"),
+    [
+        (b'<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20"><path/></svg>', Size(40, 20)),
+        (b'<?xml version="1.0"?>\n<!-- a logo --><svg viewBox="0 0 40 20"/>', None),
+    ],
+)
+async def test_a_vector_is_told_by_its_content_and_its_size_where_it_says_one(data: bytes, size: Size | None) -> None:
+    image = await read(data)
+    assert (image.media_type, image.filename, image.size) == ("image/svg+xml", "image0.svg", size)
+
+
 async def test_every_form_gives_the_same_bytes(tmp_path: Path) -> None:
     data = picture()
     path = tmp_path / "house.png"
@@ -68,7 +80,7 @@ async def test_every_form_gives_the_same_bytes(tmp_path: Path) -> None:
     ("given", "said"),
     [
         (b"", "image[0]: is empty"),
-        (b"hello, world", "image[0]: is no PNG, JPEG, WebP or GIF"),
+        (b"hello, world", "image[0]: is no PNG, JPEG, WebP, GIF or SVG"),
         (io.StringIO("text"), "open it with mode 'rb'"),
         (7, "image[0]: is a int; give a path, bytes, a file, a data: URL or an https:// URL"),
         ("data:image/png,xyz", "is a data: URL without ;base64,"),
@@ -143,3 +155,10 @@ def test_a_mask_is_a_png_of_the_size_of_the_first_image() -> None:
     ):
         with pytest.raises(InvalidRequestError, match="mask"):
             make_request(Operation.EDIT, "a hat", {"images": (image,), "mask": mask})
+
+
+@pytest.mark.parametrize("output_format", ["png", "jpeg", "webp", "svg"])
+def test_a_format_is_one_of_four(output_format: str) -> None:
+    request = make_request(Operation.GENERATE, "a fox", {"output_format": output_format})
+
+    assert request.output_format == output_format
