@@ -23,6 +23,8 @@ BUILT_IN: Mapping[str, str] = {
     "bedrock": "bedrock:Bedrock",
     "black-forest-labs": "black_forest_labs:BlackForestLabs",
     "openai": "openai:OpenAI",
+    "openrouter": "openrouter:OpenRouter",
+    "recraft": "recraft:Recraft",
     "stability": "stability:Stability",
 }
 

@@ -33,6 +33,8 @@ PROVIDERS: Mapping[str, str] = {
     "bedrock": "Amazon Bedrock",
     "black-forest-labs": "Black Forest Labs",
     "openai": "OpenAI",
+    "openrouter": "OpenRouter",
+    "recraft": "Recraft",
     "stability": "Stability AI",
 }
 """As one speaks of them; one that is not among them is called as it is written."""
