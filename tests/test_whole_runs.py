@@ -35,6 +35,8 @@ class Dialect:
     model: str
     size: str
     masks: bool = False
+    chooses_format: bool = True
+    """Whether it can be told to draw a PNG; else that is what it draws."""
 
 
 DIALECTS = [
@@ -47,6 +49,10 @@ DIALECTS = [
     Dialect("stability", "ultra", "1344x768"),
     Dialect("stability", "sd3.5-flash", "832x1216"),
     Dialect("bedrock", "stability.sd3-5-large-v1:0", "1216x832"),
+    Dialect("openrouter", "google/gemini-3.1-flash-image", "1376x768", chooses_format=False),
+    Dialect("openrouter", "sourceful/riverflow-v2.5-pro", "1376x768"),
+    Dialect("recraft", "recraftv3", "1820x1024", masks=True),
+    Dialect("recraft", "recraftv4_1", "1344x768"),
 ]
 NAMES = [f"{dialect.provider} {dialect.model}" for dialect in DIALECTS]
 
@@ -61,7 +67,9 @@ def dialect(request: pytest.FixtureRequest) -> Dialect:
 def fleet(dialect: Dialect) -> Iterator[Fleet]:
     """Two deployments of the dialect: the first is the one that is asked first."""
     deployments = [
-        EmulatedDeployment(name, dialect.provider, dialect.model, requests_per_minute=6000, latency=0.05)
+        EmulatedDeployment(
+            name, dialect.provider, dialect.model, requests_per_minute=6000, images_per_minute=6000, latency=0.05
+        )
         for name in ("first", "second")
     ]
     with emulated_fleet(*deployments) as it:
@@ -97,7 +105,8 @@ async def test_a_picture_of_the_size_asked_for_comes_back(
     if anyio_backend[0] == "trio" and engine == "aiohttp":
         return  # aiohttp is for asyncio alone
     async with router(fleet, engine) as relay:
-        images = await relay.generate("pictures", "a lighthouse", size=dialect.size, output_format="png")
+        output_format = "png" if dialect.chooses_format else None
+        images = await relay.generate("pictures", "a lighthouse", size=dialect.size, output_format=output_format)
     assert drawn(images).size == tuple(int(edge) for edge in dialect.size.split("x"))
     assert drawn(images).format == "PNG"
     assert images.route.deployment == images.data[0].deployment == "first"

@@ -32,6 +32,16 @@ def bfl(name: str = "bfl", model: str = "flux-2-pro", **options: Any) -> Emulate
     return EmulatedDeployment(name, "black-forest-labs", model, **{"latency": 0, "api_key": KEY, **options})
 
 
+def openrouter(
+    name: str = "openrouter", model: str = "google/gemini-3.1-flash-image", **options: Any
+) -> EmulatedDeployment:
+    return EmulatedDeployment(name, "openrouter", model, **{"latency": 0, "api_key": KEY, **options})
+
+
+def recraft(name: str = "recraft", model: str = "recraftv3", **options: Any) -> EmulatedDeployment:
+    return EmulatedDeployment(name, "recraft", model, **{"latency": 0, "api_key": KEY, **options})
+
+
 def ask_openai(fleet: Fleet, key: str = KEY, **body: Any) -> httpx2.Response:
     asked = {"model": "gpt-image-2", "prompt": "a red lighthouse", "quality": "low", **body}
     headers = {"authorization": f"Bearer {key}"}
@@ -59,6 +69,21 @@ def ask_foundry(fleet: Fleet, key: str = KEY, path: str = "flux-2-pro", **body: 
 def ask_bfl(fleet: Fleet, key: str = KEY, model: str = "flux-2-pro", **body: Any) -> httpx2.Response:
     asked = {"prompt": "a red lighthouse", **body}
     return httpx2.post(f"{fleet.url('bfl')}/v1/{model}", json=asked, headers={"x-key": key})
+
+
+def ask_openrouter(fleet: Fleet, path: str = "images", key: str = KEY, **body: Any) -> httpx2.Response:
+    asked = {"model": "google/gemini-3.1-flash-image", **({"prompt": "a fox"} if path == "images" else {}), **body}
+    url = f"{fleet.url('openrouter')}/api/v1/{path}"
+    return httpx2.post(url, json=asked, headers={"authorization": f"Bearer {key}"})
+
+
+def ask_recraft(fleet: Fleet, endpoint: str = "generations", key: str = KEY, **body: Any) -> httpx2.Response:
+    url = f"{fleet.url('recraft')}/v1/images/{endpoint}"
+    return httpx2.post(url, json=body, headers={"authorization": f"Bearer {key}"})
+
+
+def data_url(data: bytes, media_type: str = "image/png") -> str:
+    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
 
 
 def poll_bfl(submitted: httpx2.Response) -> httpx2.Response:

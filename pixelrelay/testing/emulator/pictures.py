@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -15,7 +16,7 @@ Size: TypeAlias = tuple[int, int]
 Colour: TypeAlias = tuple[int, int, int]
 Font: TypeAlias = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
-MEDIA_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
+MEDIA_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "svg": "image/svg+xml"}
 _INK = (255, 255, 255)
 LARGEST_CACHED = 512 * 512
 """Pixels of the largest background that is kept; all that are kept fit in some 50 MB."""
@@ -41,7 +42,7 @@ class Encoding:
     """The file that a picture becomes."""
 
     format: str = "png"
-    """``png``, ``jpeg`` or ``webp``."""
+    """``png``, ``jpeg``, ``webp``, or ``svg``, which holds the picture as its only element."""
     compression: int = 100
     """From 0 to 100, of jpeg and webp."""
 
@@ -98,9 +99,20 @@ def encode(picture: Image.Image, encoding: Encoding) -> bytes:
             picture.convert("RGB").save(target, "JPEG", quality=max(1, min(95, encoding.compression)))
         case "webp":
             picture.save(target, "WEBP", quality=encoding.compression, method=0)
+        case "svg":
+            target.write(_wrapped(picture))
         case unknown:
             raise ValueError(f"no format is named {unknown!r}")
     return target.getvalue()
+
+
+def _wrapped(picture: Image.Image) -> bytes:
+    width, height = picture.size
+    inner = b64encode(encode(picture, Encoding("png"))).decode("ascii")
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
+        f'<image width="{width}" height="{height}" href="data:image/png;base64,{inner}"/></svg>'
+    ).encode()
 
 
 def _is_kept(alpha: int) -> int:

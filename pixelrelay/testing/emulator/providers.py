@@ -64,5 +64,7 @@ EMULATED: Mapping[str, Emulated] = {
     "bedrock": Emulated("bedrock:BedrockApi", signed),
     "black-forest-labs": Emulated("black_forest_labs:BlackForestLabsApi", keyed()),
     "openai": Emulated("openai:OpenAIApi", keyed("/v1"), counts_rejected=True),
+    "openrouter": Emulated("openrouter:OpenRouterApi", keyed("/api/v1")),
+    "recraft": Emulated("recraft:RecraftApi", keyed("/v1")),
     "stability": Emulated("stability:StabilityApi", keyed(), Enforcement.SLICED),
 }
