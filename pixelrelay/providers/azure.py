@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
-from typing import Any, TypeAlias
 
-from anyio import to_thread
 from pydantic import SecretStr
 
-from pixelrelay.errors import ProviderError
-from pixelrelay.outcomes import Failure, FailureKind
 from pixelrelay.providers._addresses import checked_url
-from pixelrelay.providers.base import ApiKey, Credential, Send
-from pixelrelay.providers.failures import plain
+from pixelrelay.providers._bearer import Bearer, TokenProvider
+from pixelrelay.providers.base import ApiKey, Credential
 
 SCOPE = "https://cognitiveservices.azure.com/.default"
 """What a token is asked for, in the public cloud; elsewhere a ``token_provider`` must know better."""
 
-TokenProvider: TypeAlias = Callable[[], str | Awaitable[str]]
-"""Gives a bearer token, fresh enough to be used at once; it is asked before every call, so it should cache."""
-
+_WANTED = "Entra token"
 _PASTED_PATHS = re.compile(r"/(openai|providers|models|api/projects)(/.*)?$")
 
 
@@ -52,43 +44,14 @@ def azure_credential(
     if api_key is not None:
         return ApiKey(header, api_key)
     if token_provider is not None:
-        return Bearer(token_provider)
+        return Bearer(token_provider, _WANTED)
     if not _identity_is_installed():
         raise ValueError("entra: azure-identity is missing; install pixelrelay[azure]")
-    return Bearer(default_token)
+    return Bearer(default_token, _WANTED)
 
 
 def _ways(api_key: SecretStr | None, entra: bool, token_provider: TokenProvider | None) -> tuple[tuple[str, bool], ...]:
     return ("api_key", api_key is not None), ("entra", entra), ("token_provider", token_provider is not None)
-
-
-@dataclass(frozen=True, slots=True)
-class Bearer:
-    """A token that is asked for before each call, in a worker thread where asking may block."""
-
-    provider: TokenProvider = field(repr=False)
-
-    async def headers(self, send: Send) -> Mapping[str, str]:  # noqa: ARG002 - others sign the request
-        try:
-            token = await self._token()
-        except Exception as error:
-            raise _no_token(f"{type(error).__name__}: {error}") from None  # it may quote a secret
-        if not token or not isinstance(token, str):
-            raise _no_token("token_provider gave nothing")
-        return {"authorization": f"Bearer {token}"}
-
-    async def _token(self) -> Any:
-        ask: Callable[[], Any] = self.provider
-        if inspect.iscoroutinefunction(ask):
-            return await ask()
-        # Abandoned rather than waited for: the deadline of the request holds for its token too. In a tuple, because
-        # Trio takes a coroutine that a thread returns for a mistake.
-        (answer,) = await to_thread.run_sync(lambda: (ask(),), abandon_on_cancel=True)
-        return await answer if inspect.isawaitable(answer) else answer
-
-
-def _no_token(why: str) -> ProviderError:
-    return ProviderError(Failure(FailureKind.UNAUTHORISED, plain(f"no Entra token could be had: {why}")))
 
 
 def _identity_is_installed() -> bool:

@@ -17,9 +17,10 @@ from pydantic import BeforeValidator, Field, SecretStr
 from pixelrelay.errors import ProviderError
 from pixelrelay.images import ImageRequest
 from pixelrelay.providers._addresses import host_of
+from pixelrelay.providers._bearer import TokenProvider
 from pixelrelay.providers._openai_failures import failure_of
 from pixelrelay.providers._openai_images import edit_parts, exchange, json_body, table_of
-from pixelrelay.providers.azure import TokenProvider, azure_credential, azure_endpoint
+from pixelrelay.providers.azure import azure_credential, azure_endpoint
 from pixelrelay.providers.base import (
     Answer,
     Exchange,

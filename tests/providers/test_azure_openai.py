@@ -19,7 +19,8 @@ from pydantic import SecretStr, ValidationError
 from pixelrelay.errors import ProviderError
 from pixelrelay.images import Size
 from pixelrelay.outcomes import Charge, Failure, FailureKind
-from pixelrelay.providers.azure import TokenProvider, azure_credential, azure_endpoint, default_token
+from pixelrelay.providers._bearer import TokenProvider
+from pixelrelay.providers.azure import azure_credential, azure_endpoint, default_token
 from pixelrelay.providers.azure_openai import AzureOpenAI, AzureOpenAIOptions
 from pixelrelay.providers.base import Part, Purpose, Send, Target
 from pixelrelay.quotas import Shape
