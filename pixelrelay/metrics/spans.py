@@ -34,9 +34,11 @@ from pixelrelay.outcomes import Failure, Phase
 OPERATION = "generate_content"
 """What the conventions call this operation; they have no name for drawing pictures."""
 PROVIDERS: Mapping[str, str] = {
-    "azure-openai": "azure.ai.openai",
     "azure-foundry": "azure.ai.inference",
+    "azure-openai": "azure.ai.openai",
     "bedrock": "aws.bedrock",
+    "gemini": "gcp.gemini",
+    "vertex-ai": "gcp.vertex_ai",
 }
 """What the conventions call a provider, where that is not its name here."""
 STAGES: Mapping[Phase, str] = {Phase.ACCEPTED: "poll", Phase.DRAWN: "download"}

@@ -55,6 +55,7 @@ _KEYS = re.compile(
     | \bBearer\s+\S+
     | \beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?            # a signed token
     | \b(?:[0-9a-fA-F]{32,}|[0-9a-zA-Z]{64,})\b    # Azure's, old and new; an id that begins with req_ is none
+    | \b(?:AIza|AQ\.|ya29\.)[\w.-]{8,}              # Google's, old and new, and its tokens
     | (?<=[?&]key=)[^&\s]+
     | (?<=x-amz-security-token:)\S+
     """,
@@ -164,7 +165,7 @@ def _message(body: Any, deep: int = 0) -> str | None:
 
 _GO_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _IN_TEXT = re.compile(
-    r"(?:retry after|try again in)\s+(?:(?P<go>(?:\d+(?:\.\d+)?(?:ms|s|m|h))+)\b"
+    r"(?:retry (?:after|in)|try again in)\s+(?:(?P<go>(?:\d+(?:\.\d+)?(?:ms|s|m|h))+)\b"
     r"|(?P<number>\d+(?:\.\d+)?)\s*(?P<word>milliseconds?|minutes?|hours?)?)",
     re.IGNORECASE,
 )

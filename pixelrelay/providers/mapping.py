@@ -49,6 +49,15 @@ def under(path: str = "") -> Rule[Fields]:
     return to(path) if path else dict
 
 
+def named(rules: Mapping[str, Rule[Any]]) -> Rule[Fields]:
+    """A provider's own parameters, each by the rule of its name; at the top, as it is, where it has none."""
+
+    def rule(parameters: Fields) -> Fields:
+        return merged(*(rules.get(name, to(name))(value) for name, value in parameters.items()))
+
+    return rule
+
+
 _PROMPT, _AT_THE_TOP = to("prompt"), under()
 
 

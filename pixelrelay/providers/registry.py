@@ -22,10 +22,12 @@ BUILT_IN: Mapping[str, str] = {
     "azure-openai": "azure_openai:AzureOpenAI",
     "bedrock": "bedrock:Bedrock",
     "black-forest-labs": "black_forest_labs:BlackForestLabs",
+    "gemini": "gemini:Gemini",
     "openai": "openai:OpenAI",
     "openrouter": "openrouter:OpenRouter",
     "recraft": "recraft:Recraft",
     "stability": "stability:Stability",
+    "vertex-ai": "vertex_ai:VertexAI",
 }
 
 

@@ -32,10 +32,12 @@ PROVIDERS: Mapping[str, str] = {
     "azure-openai": "Azure",
     "bedrock": "Amazon Bedrock",
     "black-forest-labs": "Black Forest Labs",
+    "gemini": "Google AI Studio",
     "openai": "OpenAI",
     "openrouter": "OpenRouter",
     "recraft": "Recraft",
     "stability": "Stability AI",
+    "vertex-ai": "Vertex AI",
 }
 """As one speaks of them; one that is not among them is called as it is written."""
 ON_LOSS: Mapping[str, str] = {
