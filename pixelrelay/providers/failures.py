@@ -55,7 +55,7 @@ _KEYS = re.compile(
     | \bBearer\s+\S+
     | \beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?            # a signed token
     | \b(?:[0-9a-fA-F]{32,}|[0-9a-zA-Z]{64,})\b    # Azure's, old and new; an id that begins with req_ is none
-    | \b(?:AIza|AQ\.|ya29\.)[\w.-]{8,}              # Google's, old and new, and its tokens
+    | \b(?:AIza|AQ\.|ya29\.)[\w.-]{6,}              # Google's, old and new, and its tokens
     | (?<=[?&]key=)[^&\s]+
     | (?<=x-amz-security-token:)\S+
     """,

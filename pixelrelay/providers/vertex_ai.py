@@ -48,9 +48,9 @@ KeyText: TypeAlias = Annotated[SecretStr, BeforeValidator(_as_text)]
 
 
 class VertexAIOptions(ProviderOptions):
-    project: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9.:-]*$")
+    project: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9.:-]*$")
     """The id of the project in Google Cloud; needed unless an ``api_key`` is given."""
-    location: str = Field(_GLOBAL, pattern=r"^[a-z]+(-[a-z0-9]+)*$")
+    location: str = Field(default=_GLOBAL, pattern=r"^[a-z]+(-[a-z0-9]+)*$")
     """A region (``us-central1``), a group of them (``us``, ``eu``) or ``global``, where the newest models are."""
     credentials_file: str | None = None
     """The path of a service account's key, in JSON."""
