@@ -52,6 +52,8 @@ def _retirement(model: str, can: Capabilities, today: date) -> str | None:
 def _unknown(provider: Provider, deployment: DeploymentConfig, can: Capabilities) -> str | None:
     if getattr(deployment.options, "base_url", None) is not None:
         return None  # another server than the provider's, with models of its own
+    if can.free_names:
+        return None
     if can != provider.capabilities(_NO_SUCH_MODEL, deployment.options):
         return None
     return f"{provider.name} is not known to have {deployment.model!r}; it is taken to be able to do anything"

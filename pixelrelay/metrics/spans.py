@@ -39,6 +39,7 @@ PROVIDERS: Mapping[str, str] = {
     "bedrock": "aws.bedrock",
     "gemini": "gcp.gemini",
     "vertex-ai": "gcp.vertex_ai",
+    "xai": "x_ai",
 }
 """What the conventions call a provider, where that is not its name here."""
 STAGES: Mapping[Phase, str] = {Phase.ACCEPTED: "poll", Phase.DRAWN: "download"}

@@ -6,10 +6,11 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 
-def checked_url(text: str, option: str) -> str:
+def checked_url(text: str, option: str, *, keyed: bool = True) -> str:
     """``text`` without query, fragment and trailing slash; a ``ValueError`` that names ``option`` if it is unfit.
 
     ``http`` is taken only for hosts that cannot be on the Internet, as emulators are: a key would travel in the clear.
+    Where none is sent, ``keyed`` is false, and ``http`` is taken for any.
     """
     address = text.strip()
     parts = urlsplit(address)
@@ -17,7 +18,7 @@ def checked_url(text: str, option: str) -> str:
         raise ValueError(f"{option}: an address that begins with https:// is needed, not {address!r}")
     if parts.username is not None:
         raise ValueError(f"{option}: a key or password has no place in the address")
-    if parts.scheme == "http" and not _is_local(parts.hostname):
+    if keyed and parts.scheme == "http" and not _is_local(parts.hostname):
         raise ValueError(f"{option}: {parts.hostname} must be reached by https://, or the key travels in the clear")
     return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
 

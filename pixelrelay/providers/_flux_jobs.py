@@ -117,25 +117,31 @@ def _reasons(details: Any) -> str:
 # --- a job, from its acceptance to its picture -------------------------------------------------------------------
 
 
-def follow(task: Task, *, wants_url: bool) -> Exchange:
+def follow(task: Task, *, wants_url: bool, poll: Send | None = None) -> Exchange:
     """Poll the accepted ``task`` until it is ready, then fetch its picture, or only name its address.
 
-    The address of a poll is used as it was given: the same path on another host does not know the job. A picture
-    that is gone (its address lives ten minutes) is asked for once more.
+    It is asked after by ``poll``, or where there is none at the address that its acceptance named. That address is used
+    as it was given: the same path on another host does not know the job. A picture that is gone (its address lives ten
+    minutes) is asked for once more.
     """
-    done = task if task.word == "ready" or task.sample else (yield from _polled(task))
+    asking = poll or _asking(task)
+    done = task if task.word == "ready" or task.sample else (yield from _polled(task, asking))
     if done.sample is None:
         raise _undelivered(task.id, "ready, without the address of a picture")
     if wants_url:
         image = Image(url=done.sample, seed=done.seed)
     else:
-        image = replace((yield from _delivered(task, done.sample)), seed=done.seed)
+        image = replace((yield from _delivered(task, done.sample, asking)), seed=done.seed)
     settled, quoted = dollars(done.cost), dollars(task.cost)
     return Generation((image,), cost=quoted if settled is None else settled, provider_request_id=task.id)
 
 
-def _polled(task: Task) -> Generator[Send, Reply, Task]:
-    if task.polling_url is None:
+def _asking(task: Task) -> Send | None:
+    return Send(Purpose.POLL, "GET", task.polling_url, job=task.id) if task.polling_url is not None else None
+
+
+def _polled(task: Task, asking: Send | None) -> Generator[Send, Reply, Task]:
+    if asking is None:
         raise ProviderError(
             Failure(
                 FailureKind.JOB_LOST,
@@ -147,7 +153,7 @@ def _polled(task: Task) -> Generator[Send, Reply, Task]:
         )
     silent = 0
     while True:
-        reply = yield Send(Purpose.POLL, "GET", task.polling_url, job=task.id)
+        reply = yield asking
         seen = task_in(reply) or Task()
         if failure := failure_of(seen, reply):
             raise ProviderError(replace(failure, job=task.id, provider_request_id=task.id))
@@ -178,12 +184,12 @@ def _lost(reply: Reply, job: str | None) -> Failure:
     )
 
 
-def _delivered(task: Task, sample: str) -> Generator[Send, Reply, Image]:
+def _delivered(task: Task, sample: str, asking: Send | None) -> Generator[Send, Reply, Image]:
     """The picture at ``sample``, or at the address that one more poll names if that one has expired."""
     image = yield from download(sample)
-    if image is None and task.polling_url is not None:
+    if image is None and asking is not None:
         try:
-            renewed = task_in((yield Send(Purpose.POLL, "GET", task.polling_url, job=task.id)))
+            renewed = task_in((yield asking))
         except ProviderError as error:
             raise _undelivered(task.id, f"ready, and its picture was gone: {error.failure.message}") from error
         if renewed is not None and renewed.sample is not None:

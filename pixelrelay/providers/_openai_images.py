@@ -6,9 +6,9 @@ Facts as of 2026-11-21, from OpenAI's published API description, its client and 
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
@@ -56,14 +56,20 @@ def json_body(request: ImageRequest, words: Table, model: str | None = None) -> 
     return words.body(request, {"model": model} if model is not None else {})
 
 
-def edit_parts(request: ImageRequest, words: Table, model: str | None = None) -> tuple[Part, ...]:
-    """The body of an edit. One picture is ``image``, several are ``image[]`` each, in their order."""
-    name = "image" if len(request.images) == 1 else "image[]"
+def edit_parts(
+    request: ImageRequest, words: Table, model: str | None = None, field: str | None = None
+) -> tuple[Part, ...]:
+    """The body of an edit. One picture is ``image``, several are ``image[]`` each, unless ``field`` names them all."""
+    name = field or ("image" if len(request.images) == 1 else "image[]")
     mask = (file("mask", request.mask),) if request.mask is not None else ()
     return (*form(json_body(request, words, model)), *files(name, request.images), *mask)
 
 
 # --- what comes back ---------------------------------------------------------------------------------------------
+
+
+Pictures: TypeAlias = Callable[[Reply, ImageRequest], Exchange]
+"""Reads the pictures in a successful answer, as ``generation`` does."""
 
 
 class _Tokens(Answer):
@@ -84,10 +90,18 @@ class _Item(Answer):
     revised_prompt: Beside[str] = None
     content_filter_results: Beside[dict[str, Beside[_Filter]]] = None
     prompt_filter_results: Beside[dict[str, Beside[_Filter]]] = None
+    respect_moderation: Beside[bool] = None
+    """xAI's: whether the picture may be shown. What stands in its place if not is no picture."""
+
+    @property
+    def withheld(self) -> bool:
+        return self.respect_moderation is False
 
     @property
     def filtered(self) -> Iterator[str]:
-        """The categories that a filter of Azure's has acted on."""
+        """The categories that a filter of Azure's has acted on; ``moderation`` where xAI withholds the picture."""
+        if self.withheld:
+            yield "moderation"
         for results in (self.prompt_filter_results, self.content_filter_results):
             yield from (name for name, result in (results or {}).items() if result is not None and result.filtered)
 
@@ -101,13 +115,24 @@ class _Answered(Answer):
     output_format: Beside[str] = None
 
 
-def exchange(send: Send, request: ImageRequest, *, states_limits: bool = False) -> Exchange:
-    """Send once, and read the answer; with ``states_limits`` its headers tell the account's limits a minute."""
+def exchange(
+    send: Send,
+    request: ImageRequest,
+    *,
+    states_limits: bool = False,
+    failure: Callable[[Reply], Failure] = failure_of,
+    pictures: Pictures | None = None,
+) -> Exchange:
+    """Send once, and read the answer; with ``states_limits`` its headers tell the account's limits a minute.
+
+    ``failure`` says what an unsuccessful answer means, and ``pictures`` reads a successful one, where a dialect has
+    words of its own.
+    """
     reply = yield replace(send, glimpse=glimpse) if request.partial_images else send
     limits = seen_limits(reply.headers) if states_limits else ()
     if not reply.ok:
-        raise ProviderError(replace(failure_of(reply), seen_limits=limits))
-    return replace((yield from generation(reply, request)), seen_limits=limits)
+        raise ProviderError(replace(failure(reply), seen_limits=limits))
+    return replace((yield from (pictures or generation)(reply, request)), seen_limits=limits)
 
 
 def generation(reply: Reply, request: ImageRequest) -> Exchange:
@@ -207,6 +232,8 @@ def _pictures(
     item: _Item, request: ImageRequest, output_format: str | None
 ) -> Generator[Send, Reply, tuple[Image, ...]]:
     """The one picture of an item, or none where a filter kept it."""
+    if item.withheld:
+        return ()
     revised = item.revised_prompt
     inline = item.b64_json or (item.url if item.url and item.url.startswith("data:") else None)
     if inline:
@@ -222,7 +249,7 @@ def _pictures(
 
 def _empty(reply: Reply, items: Sequence[_Item]) -> Failure:
     if filtered := sorted({name for item in items for name in item.filtered}):
-        # The status says that it succeeded, and nothing that Microsoft publishes says whether it is billed then.
+        # The status says that it succeeded, and neither Microsoft nor xAI says whether it is billed then.
         message = f"the picture was filtered: {', '.join(filtered)}"
         return Failure(FailureKind.CONTENT_REJECTED, message, charge=Charge.UNKNOWN, status=reply.status)
     return Failure(FailureKind.UNUSABLE, "the answer holds no picture", charge=Charge.BILLED, status=reply.status)

@@ -273,6 +273,8 @@ class Capabilities(Row):
     """Of each input image."""
     max_prompt: int | None = None
     """Characters; ``None`` where the provider names no limit, or counts tokens."""
+    free_names: bool = False
+    """Whether models are named by whoever runs the server, so that no list of them can be complete."""
     retires: date | None = None
     """The day the provider switches it off, where announced."""
     replaced_by: str | None = None

@@ -22,12 +22,18 @@ BUILT_IN: Mapping[str, str] = {
     "azure-openai": "azure_openai:AzureOpenAI",
     "bedrock": "bedrock:Bedrock",
     "black-forest-labs": "black_forest_labs:BlackForestLabs",
+    "fireworks": "fireworks:Fireworks",
     "gemini": "gemini:Gemini",
+    "nscale": "openai_compatible:NSCALE",
     "openai": "openai:OpenAI",
+    "openai-compatible": "openai_compatible:OPENAI_COMPATIBLE",
     "openrouter": "openrouter:OpenRouter",
     "recraft": "recraft:Recraft",
     "stability": "stability:Stability",
+    "together": "together:TOGETHER",
     "vertex-ai": "vertex_ai:VertexAI",
+    "xai": "xai:XAI",
+    "xinference": "openai_compatible:XINFERENCE",
 }
 
 

@@ -32,12 +32,18 @@ PROVIDERS: Mapping[str, str] = {
     "azure-openai": "Azure",
     "bedrock": "Amazon Bedrock",
     "black-forest-labs": "Black Forest Labs",
+    "fireworks": "Fireworks",
     "gemini": "Google AI Studio",
+    "nscale": "Nscale",
     "openai": "OpenAI",
+    "openai-compatible": "the server",
     "openrouter": "OpenRouter",
     "recraft": "Recraft",
     "stability": "Stability AI",
+    "together": "Together",
     "vertex-ai": "Vertex AI",
+    "xai": "xAI",
+    "xinference": "Xinference",
 }
 """As one speaks of them; one that is not among them is called as it is written."""
 ON_LOSS: Mapping[str, str] = {
