@@ -12,7 +12,7 @@ import anyio
 import pytest
 from PIL import Image as Picture
 
-from pixelrelay import Images, Router, UnservableRequestError
+from pixelrelay import ContentRejectedError, Images, Router, UnservableRequestError
 from pixelrelay._transport.transport import Transport
 from pixelrelay.testing import EmulatedDeployment, Fault, FaultKind, Fleet, Stage, emulated_fleet
 
@@ -35,8 +35,15 @@ class Dialect:
     model: str
     size: str
     masks: bool = False
-    chooses_format: bool = True
-    """Whether it can be told to draw a PNG; else that is what it draws."""
+    edits: bool = True
+    asked: str | None = "png"
+    """The format that is asked for; ``None`` where there is no choice."""
+    comes: str = "PNG"
+    """The format that comes then."""
+    jobs: bool = False
+    """Whether it is polled."""
+    empty_is_moderated: bool = False
+    """Whether a success without pictures is how it tells of moderation."""
 
 
 DIALECTS = [
@@ -44,12 +51,20 @@ DIALECTS = [
     Dialect("azure-openai", "gpt-image-2", "1024x1024", masks=True),
     Dialect("azure-foundry", "FLUX.2-pro", "512x256"),
     Dialect("azure-foundry", "FLUX.1-Kontext-pro", "1024x1024"),
-    Dialect("black-forest-labs", "flux-2-pro", "512x256"),
-    Dialect("black-forest-labs", "flux-kontext-pro", "1024x1024"),
+    Dialect("black-forest-labs", "flux-2-pro", "512x256", jobs=True),
+    Dialect("black-forest-labs", "flux-kontext-pro", "1024x1024", jobs=True),
+    Dialect("openai-compatible", "sd-3.5", "512x256", masks=True),
+    Dialect("xinference", "sd3", "512x256", masks=True, asked=None, comes="JPEG"),
+    Dialect("nscale", "black-forest-labs/FLUX.1-schnell", "512x256", edits=False, asked=None),
+    Dialect("together", "black-forest-labs/FLUX.2-pro", "512x256"),
+    Dialect("together", "black-forest-labs/FLUX.1-kontext-pro", "1376x768"),
+    Dialect("xai", "grok-imagine-image-2.0", "864x1152", asked=None, comes="JPEG", empty_is_moderated=True),
+    Dialect("fireworks", "flux-1-schnell-fp8", "1024x1024", edits=False),
+    Dialect("fireworks", "flux-kontext-pro", "1024x1024", jobs=True),
     Dialect("stability", "ultra", "1344x768"),
     Dialect("stability", "sd3.5-flash", "832x1216"),
     Dialect("bedrock", "stability.sd3-5-large-v1:0", "1216x832"),
-    Dialect("openrouter", "google/gemini-3.1-flash-image", "1376x768", chooses_format=False),
+    Dialect("openrouter", "google/gemini-3.1-flash-image", "1376x768", asked=None),
     Dialect("openrouter", "sourceful/riverflow-v2.5-pro", "1376x768"),
     Dialect("recraft", "recraftv3", "1820x1024", masks=True),
     Dialect("recraft", "recraftv4_1", "1344x768"),
@@ -105,16 +120,22 @@ async def test_a_picture_of_the_size_asked_for_comes_back(
     if anyio_backend[0] == "trio" and engine == "aiohttp":
         return  # aiohttp is for asyncio alone
     async with router(fleet, engine) as relay:
-        output_format = "png" if dialect.chooses_format else None
-        images = await relay.generate("pictures", "a lighthouse", size=dialect.size, output_format=output_format)
+        images = await relay.generate("pictures", "a lighthouse", size=dialect.size, output_format=dialect.asked)
     assert drawn(images).size == tuple(int(edge) for edge in dialect.size.split("x"))
-    assert drawn(images).format == "PNG"
+    assert drawn(images).format == dialect.comes
     assert images.route.deployment == images.data[0].deployment == "first"
     assert fleet.billed_in_all.pictures == 1
 
 
-async def test_an_edit_is_drawn_from_the_picture_that_was_sent(fleet: Fleet) -> None:
+async def test_an_edit_is_drawn_from_the_picture_that_was_sent_or_refused_before_anything_is(
+    fleet: Fleet, dialect: Dialect
+) -> None:
     async with router(fleet) as relay:
+        if not dialect.edits:
+            with pytest.raises(UnservableRequestError, match="cannot edit"):
+                await relay.edit("pictures", png(), "add a hat")
+            assert fleet.requests == ()
+            return
         images = await relay.edit("pictures", png(), "add a hat")
     assert drawn(images).size
     submitted = [request.operation for request in fleet.requests if request.operation in {"generate", "edit"}]
@@ -137,9 +158,17 @@ async def test_a_mask_goes_to_who_can_use_it_and_is_refused_by_the_others_before
 @pytest.mark.parametrize(
     "kind", [FaultKind.SERVER_ERROR, FaultKind.RESET_BEFORE_READING, FaultKind.RATE_LIMITED, FaultKind.EMPTY_DATA]
 )
-async def test_an_edit_that_fails_is_drawn_elsewhere_from_the_same_bytes(fleet: Fleet, kind: FaultKind) -> None:
+async def test_an_edit_that_fails_is_drawn_elsewhere_from_the_same_bytes(
+    fleet: Fleet, dialect: Dialect, kind: FaultKind
+) -> None:
+    if not dialect.edits:
+        return
     fleet.fault("first", Fault(kind))
     async with router(fleet) as relay:
+        if kind is FaultKind.EMPTY_DATA and dialect.empty_is_moderated:
+            with pytest.raises(ContentRejectedError):
+                await relay.edit("pictures", png(), "add a hat")
+            return
         images = await relay.edit("pictures", png(), "add a hat")
     assert drawn(images).size
     assert images.route.deployment == "second"
@@ -169,7 +198,7 @@ async def test_what_was_billed_and_cut_off_is_bought_once_more_at_most_and_shown
 async def test_polls_and_downloads_that_fail_are_repeated_and_the_job_is_submitted_once(
     fleet: Fleet, dialect: Dialect
 ) -> None:
-    if dialect.provider != "black-forest-labs":
+    if not dialect.jobs:
         return  # the others answer at once
     fleet.fault("first", Fault(FaultKind.UNAVAILABLE, stage=Stage.POLL, times=2))
     fleet.fault("first", Fault(FaultKind.RESET_BEFORE_READING, stage=Stage.DOWNLOAD, times=1))

@@ -42,6 +42,11 @@ def recraft(name: str = "recraft", model: str = "recraftv3", **options: Any) -> 
     return EmulatedDeployment(name, "recraft", model, **{"latency": 0, "api_key": KEY, **options})
 
 
+def compatible(provider: str, model: str, **options: Any) -> EmulatedDeployment:
+    """A server that speaks OpenAI's Images API and is not OpenAI's, under the name of its provider."""
+    return EmulatedDeployment(provider, provider, model, **{"latency": 0, "api_key": KEY, **options})
+
+
 def ask_openai(fleet: Fleet, key: str = KEY, **body: Any) -> httpx2.Response:
     asked = {"model": "gpt-image-2", "prompt": "a red lighthouse", "quality": "low", **body}
     headers = {"authorization": f"Bearer {key}"}

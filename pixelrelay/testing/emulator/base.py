@@ -243,6 +243,10 @@ class SynchronousApi(EmulatedApi):
     def moderation(self, stage: FaultKind, visit: Visit) -> RefusalError:
         """Its words for a prompt or a picture that it will not have."""
 
+    def verdict(self, order: Order, visit: Visit) -> FaultKind | None:
+        """Whether a prompt is refused, and at which stage; ``None`` for all of them where nobody looks."""
+        return moderated(order.prompt, visit.fault)
+
     async def draw(self, visit: Visit, order: Order, dollars: Decimal) -> list[bytes]:
         """The pictures, made in the time it takes and billed when they are made, whether the client stays or not."""
         seconds = self.begin(visit, order)
@@ -255,14 +259,14 @@ class SynchronousApi(EmulatedApi):
     def begin(self, visit: Visit, order: Order) -> float:
         """Let the call in, or raise; how many seconds it takes. Then it holds a slot until ``account.leave``."""
         self.admit(visit, order.n)
-        if moderated(order.prompt, visit.fault) is FaultKind.MODERATED_INPUT:
+        if self.verdict(order, visit) is FaultKind.MODERATED_INPUT:
             self.account.leave()
             raise self.moderation(FaultKind.MODERATED_INPUT, visit)
         return self.law.seconds(self.rng, order.size, order.quality, order.steps, order.n)
 
     def finish(self, visit: Visit, order: Order, dollars: Decimal) -> list[bytes]:
         """The pictures, billed; or the refusal to hand them out."""
-        if (verdict := moderated(order.prompt, visit.fault)) is not None:
+        if (verdict := self.verdict(order, visit)) is not None:
             raise self.moderation(verdict, visit)
         return self.drawn(visit, order, dollars)
 

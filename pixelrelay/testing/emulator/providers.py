@@ -22,6 +22,11 @@ def keyed(path: str = "") -> Entry:
     return lambda deployment, url: {"base_url": f"{url}{path}", "api_key": deployment.api_key}
 
 
+def keyless(path: str = "") -> Entry:
+    """``base_url`` alone, for a server that lets everybody in."""
+    return lambda deployment, url: {"base_url": f"{url}{path}"}  # noqa: ARG005 - there is no key to give
+
+
 def on_azure(deployment: EmulatedDeployment, url: str) -> Mapping[str, Any]:
     renamed = deployment.azure_deployment != deployment.model
     named = {"azure_deployment": deployment.azure_deployment} if renamed else {}
@@ -63,8 +68,14 @@ EMULATED: Mapping[str, Emulated] = {
     "azure-openai": Emulated("azure_openai:AzureOpenAIApi", on_azure, Enforcement.SLICED, counts_rejected=True),
     "bedrock": Emulated("bedrock:BedrockApi", signed),
     "black-forest-labs": Emulated("black_forest_labs:BlackForestLabsApi", keyed()),
+    "fireworks": Emulated("fireworks:FireworksApi", keyed("/inference/v1")),
+    "nscale": Emulated("compatible:CompatibleApi", keyed("/v1")),
     "openai": Emulated("openai:OpenAIApi", keyed("/v1"), counts_rejected=True),
+    "openai-compatible": Emulated("compatible:CompatibleApi", keyed("/v1")),
     "openrouter": Emulated("openrouter:OpenRouterApi", keyed("/api/v1")),
     "recraft": Emulated("recraft:RecraftApi", keyed("/v1")),
     "stability": Emulated("stability:StabilityApi", keyed(), Enforcement.SLICED),
+    "together": Emulated("compatible:CompatibleApi", keyed("/v1")),
+    "xai": Emulated("compatible:CompatibleApi", keyed("/v1")),
+    "xinference": Emulated("compatible:CompatibleApi", keyless()),
 }
