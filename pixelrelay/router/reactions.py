@@ -77,15 +77,26 @@ SLOTS_COOLDOWN = 1.0
 def report_of(failure: Failure, claims: tuple[Claim, ...]) -> Report:
     """What a failed attempt tells the store."""
     reaction = REACTIONS[failure.kind]
-    limited = failure.kind is FailureKind.RATE_LIMITED
     return Report(
         reaction.verdict,
         used=_refund(failure, claims),
         cooldown=_cooldown(failure, reaction),
         grows=failure.retry_after is None,
-        rejected=(frozenset({failure.unit}) if failure.unit else frozenset()) if limited else None,
+        rejected=_rejected(failure, claims),
         seen_limits=failure.seen_limits,
     )
+
+
+def _rejected(failure: Failure, claims: tuple[Claim, ...]) -> frozenset[Unit] | None:
+    """Which quotas a 429 is about: the one it names, or any. ``None`` if nobody counts that one, or for other failures.
+
+    Then it is the deployment that is left alone: quotas that are not there could not be.
+    """
+    if failure.kind is not FailureKind.RATE_LIMITED:
+        return None
+    if failure.unit is None:
+        return frozenset()
+    return frozenset({failure.unit}) if any(claim.quota.unit is failure.unit for claim in claims) else None
 
 
 def _cooldown(failure: Failure, reaction: Reaction) -> float:

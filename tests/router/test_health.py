@@ -12,7 +12,7 @@ import pytest
 from pixelrelay import AttemptsExhaustedError, _clock
 from pixelrelay.events import AttemptStarted, DeploymentChanged
 from pixelrelay.store.base import Probation
-from pixelrelay.testing import Fault, FaultKind, Fleet
+from pixelrelay.testing import EmulatedDeployment, Fault, FaultKind, Fleet
 from tests.router.scenes import Outcome, Witness, ask, billed, called, foundry, groups, lasting, router_of
 
 pytestmark = pytest.mark.anyio
@@ -203,6 +203,21 @@ async def test_a_429_that_names_no_time_or_none_at_all_is_not_answered_with_a_vo
     outcome = await ask(router_of(fleet), timeout=60)
     assert outcome.result is not None
     assert called(fleet)["east"] <= 5
+
+
+async def test_a_429_about_a_quota_that_nobody_counts_leaves_its_deployment_alone_and_the_next_is_asked() -> None:
+    # Xinference's speak of calls at a time, and these know of no such limit.
+    fleet = Fleet(
+        EmulatedDeployment("east", "xinference", "sd3", latency=2.0, requests_per_minute=60),
+        EmulatedDeployment("west", "xinference", "sd3", latency=2.0, requests_per_minute=60),
+    )
+    fleet.fault("east", Fault(FaultKind.RATE_LIMITED))
+    config = fleet.config("flux", strategy="ordered")
+    config["models"]["flux"]["deployments"][1]["order"] = 1
+
+    outcome = await ask(router_of(fleet, config), timeout=60)
+
+    assert [attempt.deployment for attempt in outcome.attempts] == ["east", "west"]
 
 
 # --- reloading ---------------------------------------------------------------------------------------------------
