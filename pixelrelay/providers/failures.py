@@ -37,15 +37,19 @@ STATUS_KINDS: Mapping[int, FailureKind] = {
 MAY_HAVE_BEEN_BILLED = frozenset({408, 502, 504, 520, 522, 524})
 """Statuses by which a gateway says that it heard nothing from the machine that was drawing."""
 
-REQUEST_IDS = ("x-request-id", "apim-request-id", "x-ms-request-id", "x-generation-id", "x-recraft-requestid")
-"""Headers by which providers name a call, OpenRouter and Recraft the last two."""
-
 LONGEST_MESSAGE = 300
 
 DEEPEST = 8
 """Levels of an error body that are looked into."""
 
-REQUEST_IDS = ("x-request-id", "apim-request-id", "x-ms-request-id", "x-amzn-requestid")
+REQUEST_IDS = (
+    "x-request-id",
+    "apim-request-id",
+    "x-ms-request-id",
+    "x-amzn-requestid",
+    "x-generation-id",  # OpenRouter's
+    "x-recraft-requestid",
+)
 """The headers in which providers name a call."""
 
 _KEYS = re.compile(

@@ -19,10 +19,11 @@ from pixelrelay.providers._addresses import checked_url, host_of
 from pixelrelay.providers._compatible import CompatibleOptions
 from pixelrelay.providers._fireworks_endpoints import Endpoint, capabilities_of, endpoint_of
 from pixelrelay.providers._flux_jobs import Task, follow
-from pixelrelay.providers._openai_images import Beside, media_type_of
+from pixelrelay.providers._pictures import media_type_of
 from pixelrelay.providers.base import (
     Answer,
     ApiKey,
+    Beside,
     Exchange,
     ProviderOptions,
     Purpose,

@@ -21,8 +21,8 @@ from pixelrelay.images import ImageRequest, InputImage, Size
 from pixelrelay.outcomes import Charge, Failure, FailureKind
 from pixelrelay.providers._compatible import Compatible, Dialect, as_json, listed
 from pixelrelay.providers._openai_failures import failure_of
-from pixelrelay.providers._openai_images import Beside, generation
-from pixelrelay.providers.base import Answer, Exchange, Reply, Target, Terms
+from pixelrelay.providers._openai_images import generation
+from pixelrelay.providers.base import Answer, Beside, Exchange, Reply, Target, Terms
 from pixelrelay.providers.mapping import Fields, Table, data_url, to
 from pixelrelay.quotas import Shape, Unit
 

@@ -245,14 +245,14 @@ class CompatibleApi(SynchronousApi):
                     raise self.server.words.bad(f"{name} is given twice", name)
                 texts[name] = value
             elif name == how.mask:
-                mask = self._picture(name, value)
+                mask = self._uploaded(name, value)
             elif name in how.images:
-                pictures.append(self._picture(name, value))
+                pictures.append(self._uploaded(name, value))
             else:
                 raise self.server.words.bad(f"unknown file {name}", name)
         return texts, pictures, mask
 
-    def _picture(self, name: str, file: UploadFile) -> Image.Image:
+    def _uploaded(self, name: str, file: UploadFile) -> Image.Image:
         if file.content_type not in MEDIA_TYPES.values():
             raise self.server.words.bad(f"{name}: {file.content_type} is no picture", name)
         try:
