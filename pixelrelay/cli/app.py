@@ -20,6 +20,8 @@ COMMANDS: Mapping[str, str] = {
     "check": "pixelrelay.cli.check:check",
     "explain": "pixelrelay.cli.explain:explain",
     "quotas": "pixelrelay.cli.quotas:quotas",
+    "prices": "pixelrelay.cli.prices:prices",
+    "models": "pixelrelay.cli.models:models",
     "demo": "pixelrelay.cli.demo:demo",
 }
 """In the order of the help."""

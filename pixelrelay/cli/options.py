@@ -30,6 +30,9 @@ Model: TypeAlias = Annotated[
     str | None,
     typer.Option("--model", "-m", metavar="GROUP", help="Model group or deployment. Left out: the only group."),
 ]
+Provider: TypeAlias = Annotated[
+    str | None, typer.Option("--provider", metavar="NAME", help="Only of this provider.", show_default=False)
+]
 Count: TypeAlias = Annotated[int, typer.Option("-n", "--n", metavar="N", help="Pictures.")]
 SizeText: TypeAlias = Annotated[str | None, typer.Option("--size", metavar="WxH", help="1024x1024, say, or auto.")]
 Quality: TypeAlias = Annotated[str | None, typer.Option("--quality", metavar="NAME", help="As the model names it.")]

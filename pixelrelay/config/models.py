@@ -6,8 +6,7 @@ The models check what one value can tell; ``checks`` compares them with each oth
 from __future__ import annotations
 
 from collections.abc import Mapping, Sized
-from datetime import date
-from decimal import Decimal
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar
 
 from pydantic import (
@@ -31,7 +30,9 @@ from pixelrelay._transport.timeouts import Timeouts
 from pixelrelay.config.checks import Reading, prepared
 from pixelrelay.config.problems import findings_of, report
 from pixelrelay.config.store import StoreUrl, read_store, valid_prefix
+from pixelrelay.cost.listed import price_like
 from pixelrelay.cost.prices import Price
+from pixelrelay.cost.rows import PriceRow
 from pixelrelay.errors import ConfigError
 from pixelrelay.images import parse_size
 from pixelrelay.providers.adapting import NOT_DEFAULTABLE, Adaptable
@@ -47,11 +48,6 @@ def _number(value: Any) -> Any:
     if isinstance(value, bool):
         raise PydanticCustomError("float_type", "must be a number")
     return value
-
-
-def _written(value: Any) -> Any:
-    """A float as it was written: 0.04 stands for four cents, not for the nearest binary fraction."""
-    return Decimal(repr(value)) if isinstance(value, float) else _number(value)
 
 
 def _not_empty(value: SizedT) -> SizedT:
@@ -73,7 +69,6 @@ Name: TypeAlias = Annotated[str, StringConstraints(min_length=1, pattern=r"^[A-Z
 Positive: TypeAlias = Annotated[float, Field(gt=0), BeforeValidator(_number)]
 NotNegative: TypeAlias = Annotated[float, Field(ge=0), BeforeValidator(_number)]
 AtLeastOne: TypeAlias = Annotated[int, Field(gt=0), BeforeValidator(_number)]
-Dollars: TypeAlias = Annotated[Decimal, Field(ge=0), BeforeValidator(_written)]
 Ambiguous: TypeAlias = Literal["rebuy", "fail"]
 StoreTimeout: TypeAlias = Annotated[float, Field(gt=0, le=10), BeforeValidator(_number)]
 
@@ -117,27 +112,30 @@ class PoolConfig(Limits):
 LIMITS = ("requests_per_minute", "images_per_minute", "megapixels_per_minute", "concurrent")
 
 
-class PriceConfig(Settings):
-    """What one picture costs, in dollars: apiece, by the megapixel, or the sum of both."""
+class PriceConfig(PriceRow):
+    """What a call costs here, in dollars: so much a picture, a megapixel or a token, or the sum of these.
 
-    image: Dollars | None = None
-    """For each picture."""
-    megapixel: Dollars | None = None
-    """For a million pixels drawn; parts of a megapixel count as parts."""
-    source: str = "the configuration"
-    """Where the price was read."""
-    day: date | None = None
-    """When it was read there."""
+    Or what the lists of published prices say, multiplied by a `factor`.
+    """
 
     @model_validator(mode="after")
     def _says_something(self) -> PriceConfig:
-        if self.image is None and self.megapixel is None:
-            raise ValueError("names no price: give image, megapixel or both; 0 means free")
+        if self.like is None and not self.terms and "factor" not in self.model_fields_set:
+            raise ValueError("names no price: give image, megapixel, tokens, like or factor; an image at 0 means free")
+        if self.like is not None and self.terms:
+            raise ValueError("like: says the whole price; give nothing else of it but a factor")
+        if self.like is not None and price_like(self.like) is None:
+            raise ValueError(f"like: no list has a price of {self.like!r}; write it as openai/gpt-image-2")
         return self
 
-    @property
-    def price(self) -> Price:
-        return Price(image=self.image, megapixel=self.megapixel, source=self.source, day=self.day)
+    def over(self, listed: Price | None) -> Price | None:
+        """This price, where it names its own; else ``listed``, or that of the model that it is like, by its factor."""
+        if self.terms:
+            return Price(self.terms, self.factor, self.source or "the configuration", self.day)
+        known = price_like(self.like) if self.like is not None else listed
+        if known is None:
+            return None
+        return replace(known.times(self.factor), source=self.source or known.source, day=self.day or known.day)
 
 
 class TimeoutsConfig(Settings):
@@ -217,7 +215,8 @@ class DeploymentConfig(Limits, Leniency):
     pools: tuple[str, ...] = ()
     """The shared limits that hold for it besides its own."""
     price: PriceConfig | None = None
-    """What a picture costs here, where that differs from the provider's list or is not known."""
+    """What a picture costs here, where that differs from the provider's list or is not known. Left out: what the list
+    has, if it is asked at its provider's own address; what another server charges, nobody knows."""
     timeouts: TimeoutsConfig | None = None
     """Where they differ from those of the whole file; what is left out is as there."""
     weight: Positive = 1.0

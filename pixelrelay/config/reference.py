@@ -25,10 +25,11 @@ from pixelrelay.config.models import (
     PriceConfig,
     RelayConfig,
     RetryBudgetConfig,
-    Settings,
     TimeoutsConfig,
 )
 from pixelrelay.config.store import StoreUrl
+from pixelrelay.cost.rows import MegapixelRow, StepsRow, TokensRow
+from pixelrelay.cost.tables import Table
 from pixelrelay.providers import registry
 
 INTRODUCTION = """\
@@ -104,11 +105,14 @@ minute by `tier`, `black-forest-labs` its jobs at a time. The limits of its pool
 say how its minute is counted takes the strictest way among its members.
 """
 
-SECTIONS: tuple[tuple[str, type[Settings]], ...] = (
+SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("The file", RelayConfig),
     ("`models.<name>`", GroupConfig),
     ("`models.<name>.deployments[]`", DeploymentConfig),
     ("`price` of a deployment", PriceConfig),
+    ("`price.megapixel`", MegapixelRow),
+    ("`price.tokens`", TokensRow),
+    ("`price.steps`", StepsRow),
     ("`pools.<name>`", PoolConfig),
     ("`timeouts`", TimeoutsConfig),
     ("`health`", HealthConfig),
@@ -180,11 +184,12 @@ def _default(info: FieldInfo) -> str:
 _PLAIN: dict[Any, str] = {
     bool: "true or false",
     date: "a day",
-    Decimal: "dollars",
+    Decimal: "an amount",
     float: "a number",
     int: "a whole number",
     SecretStr: "text, kept secret",
     StoreUrl: "`memory`, or an address as `redis://HOST:6379/0`, kept secret",
+    Table: "an amount, or a table of them",
     str: "text",
 }
 
@@ -192,7 +197,7 @@ _PLAIN: dict[Any, str] = {
 def _value(annotation: Any) -> str:
     """What may be written there, in words."""
     origin, arguments = get_origin(annotation), get_args(annotation)
-    if annotation in _PLAIN:
+    if origin is None and annotation in _PLAIN:
         return _PLAIN[annotation]
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return ", ".join(f"`{member.value}`" for member in annotation)

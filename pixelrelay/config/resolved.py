@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 from pixelrelay._transport.timeouts import Timeouts
 from pixelrelay.config.drafts import Lookup
 from pixelrelay.config.models import LIMITS, DeploymentConfig, GroupConfig, Limits, PoolConfig, RelayConfig
+from pixelrelay.cost.listed import price_list
 from pixelrelay.cost.prices import Price
 from pixelrelay.images import parse_size
 from pixelrelay.providers import registry
@@ -41,7 +43,7 @@ class ResolvedDeployment:
     """Its own, then those of its pools."""
     timeouts: Timeouts
     price: Price | None = None
-    """As configured; ``None`` where the configuration names none."""
+    """As configured, else as its provider publishes it; ``None`` where nobody knows."""
     weight: float = 1.0
     order: int = 0
     region: str | None = None
@@ -56,10 +58,24 @@ Resolved: TypeAlias = dict[str, tuple[ResolvedDeployment, ...]]
 def resolve(config: RelayConfig, lookup: Lookup = registry.provider) -> Resolved:
     """The deployments of each model group, in the order of the configuration."""
     pools = {name: tuple(_pool_quotas(name, pool, config, lookup)) for name, pool in config.pools.items()}
+    shared: dict[str, Any] = {}
     return {
-        group: tuple(_deployment(group, deployment, config, pools, lookup) for deployment in written.deployments)
+        group: tuple(
+            _sharing(_deployment(group, deployment, config, pools, lookup), shared)
+            for deployment in written.deployments
+        )
         for group, written in config.models.items()
     }
+
+
+def _sharing(deployment: ResolvedDeployment, shared: dict[str, Any]) -> ResolvedDeployment:
+    """The same, with the very price and manner of those before it that have equal ones.
+
+    What costs alike and is treated alike is known by identity then, so that it is reckoned once.
+    """
+    price: Price | None = shared.setdefault(repr(deployment.price), deployment.price)
+    manner: Manner = shared.setdefault(repr(deployment.manner), deployment.manner)
+    return replace(deployment, price=price, manner=manner)
 
 
 def _deployment(
@@ -70,22 +86,35 @@ def _deployment(
     lookup: Lookup,
 ) -> ResolvedDeployment:
     provider, options = lookup(written.provider), written.options
+    target = provider.target(written.model, written.api_key, options)
     shared = (quota for pool in dict.fromkeys(written.pools) for quota in pools[pool])
     return ResolvedDeployment(
         name=written.name,
         group=group,
         provider=provider,
-        target=provider.target(written.model, written.api_key, options),
+        target=target,
         capabilities=provider.capabilities(written.model, options),
         quotas=(*_own_quotas(written, provider.terms(written.model, options), config), *shared),
         timeouts=(written.timeouts or config.timeouts).over(config.timeouts),
-        price=written.price.price if written.price else None,
+        price=_price(written, provider, target),
         weight=written.weight,
         order=written.order,
         region=written.region,
         tags=frozenset(written.tags),
         manner=_manner(written, config.models[group], config),
     )
+
+
+def _price(written: DeploymentConfig, provider: Provider, target: Target) -> Price | None:
+    """What the configuration says, else what the provider charges of its model.
+
+    A list tells what its provider charges at its own hosts. Whatever answers elsewhere (a gateway, a mirror, an
+    emulator) may have the same names of models, and what it charges for them nobody knows.
+    """
+    prices = price_list(provider.name)
+    own = prices is not None and prices.holds_at(urlsplit(target.base_url).hostname or "")
+    listed = prices.of(target.model) if own and prices is not None else None
+    return listed if written.price is None else written.price.over(listed)
 
 
 def _manner(written: DeploymentConfig, group: GroupConfig, config: RelayConfig) -> Manner:

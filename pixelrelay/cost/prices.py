@@ -1,73 +1,86 @@
 """What pictures cost: a price, what it comes to before a call and after it. Dollars, as ``Decimal``, throughout.
 
-``None`` means that nobody knows; zero means free.
+``None`` means that nobody knows; zero means free. A price is data (``rows``): what the configuration says of a
+deployment, or the row of its model in the list of its provider (``listed``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
-from decimal import ROUND_CEILING, Context, Decimal, localcontext
+from decimal import ROUND_CEILING, Decimal, localcontext
 
-from pixelrelay.images import Generation, Size
-
-# The host program may have set a context of a few digits; money is added up in one of its own.
-_EXACT = Context(prec=60)
+from pixelrelay.cost.exact import EXACT
+from pixelrelay.cost.facts import Facts, asked
+from pixelrelay.cost.terms import ONE, ZERO, Term
+from pixelrelay.images import Generation, ImageRequest
+from pixelrelay.outcomes import Usage
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What one picture costs: so much apiece, so much for each megapixel of it, or the sum of both."""
+    """What calls cost: the sum of its terms."""
 
-    image: Decimal | None = None
-    megapixel: Decimal | None = None
-    """For a million pixels drawn. Parts of a megapixel count as parts: nothing is rounded."""
+    terms: tuple[Term, ...]
+    factor: Decimal = ONE
+    """What all of it is multiplied by: 0.85 where an account has a discount."""
     source: str = "the configuration"
     day: date | None = None
     """When the source said so; ``None`` where nobody noted it."""
+    names: frozenset[str] = field(init=False, repr=False, compare=False)
+    """The parameters of a provider's own that it goes by."""
 
-    def of(self, size: Size | None) -> Decimal | None:
-        """One picture of ``size``; ``None`` if the price is not known, or needs a size that is not."""
-        if self.image is None and self.megapixel is None:
-            return None
-        if self.megapixel is None:
-            return self.image
-        if size is None:
-            return None
-        with localcontext(_EXACT):
-            return (self.image or Decimal(0)) + self.megapixel * Decimal(size.pixels).scaleb(-6)
+    def __post_init__(self) -> None:
+        if not self.terms:
+            raise ValueError("a price needs a term; what is free is priced at 0")
+        object.__setattr__(self, "names", frozenset[str]().union(*(term.names for term in self.terms)))
+
+    def times(self, factor: Decimal) -> Price:
+        """The same, cheaper or dearer all over."""
+        with localcontext(EXACT):
+            return replace(self, factor=self.factor * factor)
+
+    def facts(self, request: ImageRequest) -> Facts:
+        """All that it goes by; two requests with equal facts cost the same."""
+        return asked(request, self.names)
+
+    def of(self, facts: Facts, usage: Usage | None = None) -> Decimal | None:
+        """One call; ``None`` if what the price goes by is not known."""
+        with localcontext(EXACT):
+            total = _sum(term.cost(facts, usage) for term in self.terms)
+            return None if total is None else total * self.factor
 
 
-def estimate(price: Price | None, size: Size | None, n: int) -> Decimal | None:
-    """What ``n`` pictures of ``size`` will cost; ``None`` where the price, or the size it needs, is unknown."""
-    return _sum(price, (size for _ in range(n)))
+def estimate(price: Price | None, request: ImageRequest) -> Decimal | None:
+    """What ``request``, in one call, will cost at most, as far as that can be known before it is made.
 
-
-def actual(price: Price | None, generation: Generation, asked: Size | None = None) -> Decimal | None:
-    """What ``generation`` cost: as its provider billed it, else by ``price`` for the pictures that came.
-
-    ``asked`` is the size of the request, which stands in where the provider does not tell what it drew.
+    What it leaves to the provider is taken for the dearest that the provider is known to choose. ``None`` where the
+    price, or what it goes by, is unknown.
     """
-    if generation.cost is not None:
+    return None if price is None else price.of(price.facts(request))
+
+
+def actual(price: Price | None, generation: Generation, request: ImageRequest) -> Decimal | None:
+    """What ``generation`` cost: as its provider billed it, else by the tokens it used, else by the pictures that came.
+
+    Where the provider does not tell what it drew, it is what ``request`` asked for.
+    """
+    if generation.cost is not None or price is None:
         return generation.cost
-    size = generation.size or asked
-    return _sum(price, (size for _ in generation.images))
+    return price.of(price.facts(request).drawn(generation), generation.usage)
 
 
-def _sum(price: Price | None, sizes: Iterable[Size | None]) -> Decimal | None:
-    if price is None:
-        return None
-    total = Decimal(0)
-    with localcontext(_EXACT):
-        for size in sizes:
-            if (cost := price.of(size)) is None:
-                return None
-            total += cost
+def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
+    total = ZERO
+    for amount in amounts:
+        if amount is None:
+            return None
+        total += amount
     return total
 
 
 def micro_dollars(dollars: Decimal) -> int:
     """Whole millionths of a dollar, rounded up: what is counted against a budget is never too little."""
-    with localcontext(_EXACT):
+    with localcontext(EXACT):
         return int(dollars.scaleb(6).to_integral_value(ROUND_CEILING))

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from math import gcd, log, sqrt
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
@@ -375,8 +376,16 @@ _ROWS: TypeAdapter[dict[str, Capabilities]] = TypeAdapter(dict[str, Capabilities
 @cache
 def table(provider_module: str) -> Mapping[str, Capabilities]:
     """The rows beside an adapter: ``openai`` reads ``providers/openai.toml``."""
-    text = resources.files("pixelrelay.providers").joinpath(f"{provider_module}.toml").read_text("utf-8")
-    return _ROWS.validate_python(tomllib.loads(text))
+    return _ROWS.validate_python(tomllib.loads(_file(provider_module).read_text("utf-8")))
+
+
+def has_table(provider_module: str) -> bool:
+    """Whether there is such a file."""
+    return _file(provider_module).is_file()
+
+
+def _file(provider_module: str) -> Traversable:
+    return resources.files("pixelrelay.providers").joinpath(f"{provider_module}.toml")
 
 
 def row(rows: Mapping[str, Capabilities], model: str) -> Capabilities:

@@ -14,6 +14,7 @@ from typing import cast
 
 from pixelrelay.errors import PixelRelayError
 from pixelrelay.providers.base import Provider
+from pixelrelay.providers.capabilities import Capabilities, has_table, table
 
 GROUP = "pixelrelay.providers"
 
@@ -68,6 +69,19 @@ def provider(name: str) -> Provider:
 def provider_names() -> tuple[str, ...]:
     """Every name that ``provider`` knows, sorted."""
     return tuple(sorted(_entries()))
+
+
+def models(name: str) -> Mapping[str, Capabilities]:
+    """The models that the provider called ``name`` is known to have, ``"*"`` standing for any other.
+
+    They stand in its file of capabilities, which is named as it is, or as its module. Empty for one that has no file:
+    those of other packages, of which only they themselves know what they have.
+    """
+    place = BUILT_IN.get(name)
+    if place is None:
+        return {}
+    files = (name.replace("-", "_"), place.partition(":")[0])
+    return next((table(file) for file in files if has_table(file)), {})
 
 
 def _entries() -> Mapping[str, EntryPoint]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from pixelrelay.config import ResolvedDeployment
 from pixelrelay.config.models import GroupConfig
+from pixelrelay.cost.facts import Facts
 from pixelrelay.images import ImageRequest, Operation, Size
 from pixelrelay.providers.adapting import PLAIN, Fit
 from pixelrelay.providers.base import Exchange
@@ -19,7 +21,7 @@ TYPICAL_SIZE = Size(1024, 1024)
 TYPICAL_SECONDS = 10.0
 """How long a slot is thought to be held before anything is known."""
 REMEMBERED = 64
-"""Claims kept ready for each deployment; callers choose sizes, so there is no end of different ones."""
+"""Claims, and estimates, kept ready for each deployment; callers choose sizes, so there is no end of different ones."""
 
 
 @dataclass(slots=True, eq=False)
@@ -32,6 +34,7 @@ class Candidate:
     """How many calls can be under way when its quotas are fully used; what "busy" is relative to."""
     _lenient: bool = field(init=False)
     _claims: dict[tuple[int, int], tuple[Claim, ...]] = field(default_factory=dict)
+    _estimates: dict[Facts, Decimal | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.capacity = _capacity(self.deployment)
@@ -51,6 +54,24 @@ class Candidate:
         if not (self._lenient or request.adapt or request.drop_params):
             return Fit(request)
         return self.deployment.manner.fit(self.deployment.capabilities, request, request.n)
+
+    @property
+    def pricing(self) -> tuple[int, int, int]:
+        """Equal for those that any request costs the same at, by what ``resolve`` shares between them."""
+        deployment = self.deployment
+        return id(deployment.price), id(deployment.capabilities), id(deployment.manner)
+
+    def estimate(self, request: ImageRequest) -> Decimal | None:
+        """Dollars that an attempt at ``request`` costs at most, as this deployment is asked it; ``None`` if unknown."""
+        price = self.deployment.price
+        if price is None:
+            return None
+        facts = price.facts(self.fit(request).request)
+        if facts not in self._estimates:
+            if len(self._estimates) >= REMEMBERED:
+                self._estimates.clear()
+            self._estimates[facts] = price.of(facts)
+        return self._estimates[facts]
 
     def exchange(self, request: ImageRequest) -> Exchange:
         """What to send for ``request``, as ``fit`` made it."""

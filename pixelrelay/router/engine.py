@@ -14,7 +14,7 @@ import anyio
 from pixelrelay import _clock
 from pixelrelay._transport.progress import Progress
 from pixelrelay._transport.transport import Transport
-from pixelrelay.cost.prices import actual, estimate
+from pixelrelay.cost.prices import actual
 from pixelrelay.errors import ProviderError
 from pixelrelay.events import (
     AttemptAdvanced,
@@ -100,6 +100,8 @@ class Engine:
         self.budget = budget
         self._tell = tell
         self._rng = rng
+        self._unpriced: set[str] = set()
+        """Deployments of which it was told that nobody knows what they cost."""
 
     async def serve(self, request: ImageRequest, plan: Plan, call: Call, journal: Journal) -> Delivered:
         """The pictures of one call to whoever of the plan could serve it, or ``GivenUpError``."""
@@ -244,6 +246,8 @@ class Engine:
         attempt.journal.attempts.append(told)
         if isinstance(outcome, Failure) and outcome.kind in LOUD:
             log.warning("%s is left alone until somebody puts it right: %s", told.deployment, outcome)
+        if told.cost is None or told.at_risk is None:
+            self._warn_once(told)
         if isinstance(outcome, Generation):
             attempt.candidate.latency.completed(told.duration, attempt.request.size, len(outcome.images))
         self._tell(
@@ -257,6 +261,15 @@ class Engine:
                 drawn=attempt.drawn(outcome),
             )
         )
+
+    def _warn_once(self, told: Attempt) -> None:
+        """Say that the cost of a deployment is unknown, once for each of them."""
+        if told.deployment not in self._unpriced:
+            self._unpriced.add(told.deployment)
+            log.warning(
+                "what %s costs is not known, and missing from every sum; give it a price in the configuration",
+                told.deployment,
+            )
 
 
 @dataclass(slots=True)
@@ -333,10 +346,9 @@ class _Attempt:
         self, outcome: Generation | Failure | None, failure: Failure | None
     ) -> tuple[Decimal | None, Decimal | None]:
         """What the attempt cost, and what it may have cost besides."""
-        price = self.candidate.deployment.price
         if isinstance(outcome, Generation):
-            return actual(price, outcome, self.request.size), Decimal(0)
-        expected = estimate(price, self.request.size, self.request.n)
+            return actual(self.candidate.deployment.price, outcome, self.request), Decimal(0)
+        expected = self.candidate.estimate(self.request)
         match failure.charge if failure else Charge.NONE:
             case Charge.NONE:
                 return Decimal(0), Decimal(0)

@@ -9,7 +9,6 @@ from itertools import groupby
 from random import Random
 from typing import Literal, Protocol, TypeAlias
 
-from pixelrelay.cost.prices import estimate
 from pixelrelay.images import ImageRequest
 from pixelrelay.router.candidates import Candidate
 
@@ -61,15 +60,18 @@ def latency(fit: Sequence[Candidate], request: ImageRequest, sight: Sight, rng: 
 
 
 def cost(fit: Sequence[Candidate], request: ImageRequest, sight: Sight, rng: Random) -> Iterator[Candidate]:
-    """The cheapest for this request; what has no price comes last. Equal prices are ordered as least-busy."""
-    known: dict[int, Decimal | None] = {}
+    """The cheapest for this very request, as each is asked it; what has no known price comes last.
+
+    Equal prices are ordered as least-busy.
+    """
+    known: dict[tuple[int, int, int], tuple[bool, Decimal]] = {}
 
     def price(candidate: Candidate) -> tuple[bool, Decimal]:
-        listed = candidate.deployment.price
-        if id(listed) not in known:
-            known[id(listed)] = estimate(listed, request.size, request.n)
-        dollars = known[id(listed)]
-        return dollars is None, dollars or Decimal(0)
+        pricing = candidate.pricing
+        if pricing not in known:
+            dollars = candidate.estimate(request)
+            known[pricing] = dollars is None, dollars or Decimal(0)
+        return known[pricing]
 
     return _by_tier(fit, price, request, sight, rng)
 

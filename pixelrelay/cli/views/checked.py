@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -12,9 +13,8 @@ from rich.text import Text
 from pixelrelay.cli.live import Answered
 from pixelrelay.cli.views.failed import warnings_view
 from pixelrelay.cli.views.tables import table
-from pixelrelay.cli.views.words import dollars, quota, seconds
+from pixelrelay.cli.views.words import price, quota, seconds
 from pixelrelay.config import GroupConfig, RelayConfig, ResolvedDeployment
-from pixelrelay.cost.prices import Price
 from pixelrelay.errors import ConfigError, Problem
 
 Resolved = Mapping[str, Sequence[ResolvedDeployment]]
@@ -42,6 +42,8 @@ def checked_view(source: str, config: RelayConfig, resolved: Resolved, warnings:
     for name, members in resolved.items():
         shown += [_group_line(name, config.models[name]), Text(), _deployments(members), Text()]
     shown.append(_whole(config))
+    if unpriced := [member.name for members in resolved.values() for member in members if member.price is None]:
+        shown += [Text(), Text(f"no known price: {', '.join(unpriced)}", "yellow")]
     if warnings:
         shown += [Text(), warnings_view(warnings)]
     return Group(*shown)
@@ -64,18 +66,10 @@ def _deployments(members: Sequence[ResolvedDeployment]) -> RenderableType:
         shown.add_row(
             Text("\n").join([Text(member.name), *(Text(label, "dim") for label in labels)]),
             f"{member.provider.name}\n{member.target.model}",
-            _price(member.price),
+            "\n".join(price(member.price)),
             "\n".join(quota(one) for one in member.quotas) or "none",
         )
     return shown
-
-
-def _price(price: Price | None) -> str:
-    if price is None:
-        return "unknown"
-    parts = [f"{dollars(price.image)} each"] if price.image is not None else []
-    parts += [f"{dollars(price.megapixel)} a MP"] if price.megapixel is not None else []
-    return "\n".join(parts)
 
 
 def _whole(config: RelayConfig) -> Text:
@@ -144,14 +138,14 @@ def _group_json(group: GroupConfig, members: Sequence[ResolvedDeployment]) -> di
 
 
 def _deployment_json(member: ResolvedDeployment) -> dict[str, Any]:
-    price = member.price
+    known = member.price
     return {
         "name": member.name,
         "provider": member.provider.name,
         "model": member.target.model,
         "region": member.region,
         "tags": sorted(member.tags),
-        "price": None if price is None else {"image": _decimal(price.image), "megapixel": _decimal(price.megapixel)},
+        "price": None if known is None else {"said": price(known), "source": known.source, "day": _day(known.day)},
         "quotas": [
             {
                 "key": one.key,
@@ -166,8 +160,8 @@ def _deployment_json(member: ResolvedDeployment) -> dict[str, Any]:
     }
 
 
-def _decimal(amount: Any) -> str | None:
-    return None if amount is None else str(amount)
+def _day(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
 
 
 def _problem(problem: Problem) -> dict[str, str]:

@@ -13,7 +13,6 @@ from pixelrelay.cli.stages import OrderedLeg, Prospect, Stage
 from pixelrelay.cli.views.failed import details_table
 from pixelrelay.cli.views.tables import table
 from pixelrelay.cli.views.words import claim, dollars
-from pixelrelay.cost.prices import estimate
 from pixelrelay.images import ImageRequest
 from pixelrelay.router.candidates import Candidate
 
@@ -62,12 +61,12 @@ def _leg(title: str, leg: OrderedLeg, stage: Stage) -> list[RenderableType]:
 
 
 def _price(candidate: Candidate, stage: Stage) -> str:
-    price = candidate.deployment.price
-    asked = candidate.fit(stage.request).request
-    dollar = estimate(price, asked.size, asked.n)
+    dollar = candidate.estimate(stage.request)
     if dollar is not None:
         return dollars(dollar) + (" each" if stage.calls > 1 else "")
-    return "no price" if price is None else "needs a size"
+    if candidate.deployment.price is None:
+        return "no price"
+    return "needs a size" if candidate.fit(stage.request).request.size is None else "not in its price"
 
 
 def _claims(candidate: Candidate, request: ImageRequest) -> list[str]:
@@ -108,7 +107,7 @@ def _legs_json(legs: Sequence[OrderedLeg], stage: Stage) -> list[dict[str, Any]]
 
 def _candidate_json(candidate: Candidate, request: ImageRequest) -> dict[str, Any]:
     fit = candidate.fit(request)
-    dollar = estimate(candidate.deployment.price, fit.request.size, request.n)
+    dollar = candidate.estimate(request)
     return {
         "deployment": candidate.name,
         "provider": candidate.deployment.provider.name,

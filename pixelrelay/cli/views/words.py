@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from pixelrelay.cost.prices import Price
+from pixelrelay.cost.tables import Table
+from pixelrelay.cost.terms import Apiece, ByPixels, Term
+from pixelrelay.cost.tokens import ByTokens
 from pixelrelay.outcomes import Attempt, Charge
 from pixelrelay.quotas import Claim, Quota, Unit
 
@@ -26,6 +30,32 @@ def dollars(amount: Decimal | None) -> str:
     digits = max(4, 1 - amount.adjusted())
     whole, _, cents = f"{amount:.{digits}f}".partition(".")
     return f"${whole}.{cents.rstrip('0'):0<2}"
+
+
+def price(one: Price | None) -> list[str]:
+    """A price, a line for each of its terms; ``unknown`` where nobody knows it."""
+    if one is None:
+        return ["unknown"]
+    # The factor is said besides, so that the figures are those of the source.
+    lines = [_term(term) for term in one.terms]
+    return lines if one.factor == 1 else [*lines, f"times {one.factor:f}"]
+
+
+def _term(term: Term) -> str:
+    match term:
+        case Apiece():
+            return f"{_amounts(term.image)} {'a step' if term.steps else 'each'}"
+        case ByPixels(first=None):
+            return f"{dollars(term.extra)} a MP"
+        case ByPixels():
+            return f"{dollars(term.first)} + {dollars(term.extra)} a MP"
+        case ByTokens():
+            return f"{dollars(term.image_out)} a million tokens"
+
+
+def _amounts(table: Table) -> str:
+    least, most = min(table.leaves()), max(table.leaves())
+    return dollars(least) if least == most else f"{dollars(least)}-{dollars(most)}"
 
 
 def size_in_bytes(amount: int) -> str:
