@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation, localcontext
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from pixelrelay.cost.exact import EXACT
@@ -31,24 +31,27 @@ def _amounts(value: Any) -> Any:
     if isinstance(value, Table):
         return value
     if not isinstance(value, Mapping):
-        return Table(_dollars(value))
+        return Table(_amount(value))
     by = value.get("by", ())
-    levels = tuple(tuple(level.split("/")) for level in ((by,) if isinstance(by, str) else by))
+    levels = tuple(tuple(str(level).split("/")) for level in ((by,) if isinstance(by, str) else by))
     if not levels:
-        raise ValueError('a table says what it goes by: by = ["quality", "size"]')
+        raise ValueError('a table says what it goes by: by: ["quality", "size"]')
     unsaid = value.get("unsaid", {})
-    if not isinstance(unsaid, Mapping) or (foreign := unsaid.keys() - {level[0] for level in levels}):
-        raise ValueError(f"unsaid: by names of `by`, not {', '.join(map(str, foreign)) if unsaid else unsaid!r}")
-    rows = {str(words): below for words, below in value.items() if words not in NOT_LEVELS}
+    if not isinstance(unsaid, Mapping) or unsaid.keys() - {level[0] for level in levels}:
+        raise ValueError("unsaid says what is taken of those that stand in `by`, by the first name of each")
+    rows = {words: below for words, below in value.items() if words not in NOT_LEVELS}
     known = tuple((str(name), str(word).casefold()) for name, word in unsaid.items())
     return Table(_branch(rows, len(levels)), levels, known)
 
 
 def _branch(written: Any, levels: int) -> Branch:
     if not levels:
-        return _dollars(written)
+        try:
+            return _amount(written)
+        except PydanticCustomError:
+            raise ValueError("each amount of a table is a number, 0 or more") from None
     if not isinstance(written, Mapping) or not written:
-        raise ValueError(f"a table of {levels} more level{'s' if levels > 1 else ''} is needed, not {written!r}")
+        raise ValueError("a table has a level for each of what stands in `by`, and none of them is empty")
     return Level(tuple((_words(str(words)), _branch(below, levels - 1)) for words, below in written.items()))
 
 
@@ -57,13 +60,14 @@ def _words(written: str) -> tuple[str, ...]:
     return tuple(word.strip().casefold() for word in written.split(","))
 
 
-def _dollars(written: Any) -> Decimal:
+def _amount(written: Any) -> Decimal:
+    """A number, in any of the ways in which one is written. Never says what was written: it may be a secret."""
     try:
-        amount = Decimal(str(as_written(written)))
-    except InvalidOperation:
-        raise ValueError(f"{written!r} is no amount") from None
+        amount = Decimal(as_written(written))
+    except (InvalidOperation, TypeError, ValueError):
+        raise PydanticCustomError("decimal_type", "must be a number") from None
     if not amount.is_finite() or amount < 0:
-        raise ValueError(f"{written!r} is no amount: it must be 0 or more")
+        raise PydanticCustomError("greater_than_equal", "must be at least 0", {"ge": 0})
     return amount
 
 
@@ -175,8 +179,8 @@ class PriceRow(Row):
     `{by: [quality, size], low: {1024x1024: 0.011, "*": 0.016}}`."""
     input_image: Dollars = ZERO
     """For each input image, at each picture drawn from it; with `image`."""
-    megapixel: Dollars | MegapixelRow | None = None
-    """For a million pixels drawn; parts of a megapixel count as parts. Or a table."""
+    megapixel: MegapixelRow | None = None
+    """For a million pixels drawn: an amount, parts of a megapixel counting as parts, or a table."""
     tokens: TokensRow | None = None
     """For a million tokens of each kind."""
     steps: StepsRow | None = None
@@ -192,6 +196,11 @@ class PriceRow(Row):
     day: date | None = None
     """When it was read there."""
 
+    @field_validator("megapixel", mode="before")
+    @classmethod
+    def _each_alike(cls, value: Any) -> Any:
+        return value if value is None or isinstance(value, Mapping | MegapixelRow) else {"extra": value}
+
     @property
     def terms(self) -> tuple[Term, ...]:
         """What the price is made of; empty where all of it is said by ``like`` and ``factor``."""
@@ -202,23 +211,23 @@ class PriceRow(Row):
         steps = self.steps.steps if self.steps else None
         if self.image is not None:
             yield Apiece(self.image.each(self._in_dollars), self._in_dollars(self.input_image), steps)
-        match self.megapixel:
-            case MegapixelRow() as written:
-                yield ByPixels(
-                    extra=self._in_dollars(written.extra),
-                    first=None if written.first is None else self._in_dollars(written.first),
-                    input=self._in_dollars(written.input),
-                    round_up=written.round_up,
-                    pixels=written.pixels,
-                    most=written.most,
-                    minimum=self._in_dollars(written.minimum),
-                    unsaid=written.size,
-                    steps=steps,
-                )
-            case Decimal() as each:
-                yield ByPixels(self._in_dollars(each), steps=steps)
+        if self.megapixel is not None:
+            yield self._by_pixels(self.megapixel, steps)
         if self.tokens is not None:
             yield _by_tokens(self.tokens)
+
+    def _by_pixels(self, written: MegapixelRow, steps: Steps | None) -> ByPixels:
+        return ByPixels(
+            extra=self._in_dollars(written.extra),
+            first=None if written.first is None else self._in_dollars(written.first),
+            input=self._in_dollars(written.input),
+            round_up=written.round_up,
+            pixels=written.pixels,
+            most=written.most,
+            minimum=self._in_dollars(written.minimum),
+            unsaid=written.size,
+            steps=steps,
+        )
 
     def _in_dollars(self, amount: Decimal) -> Decimal:
         return amount * self.unit

@@ -101,11 +101,7 @@ class ByPixels:
         size = facts.size or (facts.inputs[0] if facts.inputs else None) or self.unsaid
         if size is None:
             return None
-        drawn = self._megapixels(size)
-        if self.first is not None:
-            output = self.first + max(ZERO, drawn - 1) * self.extra
-        else:
-            output = drawn * self.extra
+        output = self._output(self._megapixels(size))
         if self.steps is not None:
             output *= self.steps.times(facts)
         inputs = ZERO
@@ -113,6 +109,9 @@ class ByPixels:
             # One whose header does not tell its size is taken for as large as what is drawn.
             inputs = sum((self._megapixels(each or size) for each in facts.inputs), ZERO) * self.input
         return facts.pictures * max(output + inputs, self.minimum)
+
+    def _output(self, drawn: Decimal) -> Decimal:
+        return drawn * self.extra if self.first is None else self.first + max(ZERO, drawn - 1) * self.extra
 
     def _megapixels(self, size: Size) -> Decimal:
         counted = Decimal(-(-size.pixels // self.pixels)) if self.round_up else Decimal(size.pixels) / self.pixels

@@ -55,10 +55,36 @@ def without(name: str, deployment: dict[str, Any]) -> dict[str, Any]:
         (crayon(tags="fast"), "tags: must be a list, not text"),
         (crayon(pools=["contoso"]), "pools[0]: no pool is named 'contoso'; none is known here"),
         (crayon(price=0.04), "price: must be a mapping of keys to values, not a number"),
-        (crayon(price={}), "price: names no price: give image, megapixel or both; 0 means free"),
+        (
+            crayon(price={}),
+            "price: names no price: give image, megapixel, tokens, like or factor; an image at 0 means free",
+        ),
         (crayon(price={"image": -1}), "price.image: must be at least 0"),
         (crayon(price={"image": "dear"}), "price.image: must be a number, not text"),
-        (crayon(price={"picture": 1}), "price.picture: unknown key; known here: day, image, megapixel, source"),
+        (
+            crayon(price={"picture": 1}),
+            "price.picture: unknown key; known here: day, factor, image, input_image, like, megapixel, source, steps, "
+            "tokens, unit",
+        ),
+        (crayon(price={"megapixel": "dear"}), "price.megapixel.extra: must be a number, not text"),
+        (
+            crayon(price={"megapixel": {"frist": 1, "extra": 1}}),
+            "price.megapixel.frist: unknown key; did you mean 'first'?",
+        ),
+        (crayon(price={"image": {"low": 1}}), 'price.image: a table says what it goes by: by: ["quality", "size"]'),
+        (
+            crayon(price={"image": {"by": "quality", "low": "dear"}}),
+            "price.image: each amount of a table is a number, 0 or more",
+        ),
+        (
+            crayon(price={"like": "openai/gpt-image-9"}),
+            "price.like: no list has a price of 'openai/gpt-image-9'; write it as openai/gpt-image-2",
+        ),
+        (
+            crayon(price={"like": "openai/gpt-image-2", "image": 1}),
+            "price.like: says the whole price; give nothing else of it but a factor",
+        ),
+        (crayon(price={"factor": 0}), "price.factor: must be greater than 0"),
         (crayon(price={"image": 1, "day": "soon"}), "price.day: must be a day, as 2026-11-21, not text"),
         (crayon(timeouts={"conect": 3}), "timeouts.conect: unknown key; did you mean 'connect'?"),
         (crayon(timeouts={"total": 0}), "timeouts.total: must be greater than 0"),

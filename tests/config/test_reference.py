@@ -11,6 +11,7 @@ import pytest
 from pixelrelay import config as public
 from pixelrelay.config import DeploymentConfig, load, resolve
 from pixelrelay.config.reference import SECTIONS, reference
+from pixelrelay.cost.terms import ByPixels
 from pixelrelay.providers import registry
 from pixelrelay.quotas import Unit
 
@@ -37,7 +38,7 @@ def test_the_example_on_the_page_works(tmp_path: Path) -> None:
 
     eastus, kontext = groups["flux"]
     assert eastus.price is not None
-    assert eastus.price.megapixel == Decimal("0.03")
+    assert eastus.price.terms == (ByPixels(Decimal("0.03")),)
     assert {quota.unit: quota.limit for quota in eastus.quotas} == {Unit.REQUESTS: 100}
     assert {quota.unit: quota.limit for quota in kontext.quotas} == {Unit.REQUESTS: 6}
     assert "pool:bfl-account/concurrent" in [quota.key for quota in groups["flux-bfl"][0].quotas]

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from pixelrelay._transport.timeouts import Timeouts
 from pixelrelay.config import HealthConfig, ResolvedDeployment, TimeoutsConfig, resolve, warnings_of
 from pixelrelay.cost.prices import Price
+from pixelrelay.cost.tables import Table
+from pixelrelay.cost.terms import Apiece
 from pixelrelay.quotas import Quota, Shape, Unit
 from pixelrelay.store.health import HealthPolicy
 from tests.config.shop import MODELS, SHOP, crayon, easel, flux, loaded, lookup
@@ -38,7 +40,7 @@ def test_a_deployment_comes_with_all_that_it_takes_to_ask_it() -> None:
         capabilities=MODELS["oil"],
         quotas=(),
         timeouts=Timeouts(),
-        price=Price(image=Decimal("0.04"), source="invoice", day=date(2026, 11, 1)),
+        price=Price((Apiece(Table(Decimal("0.04"))),), source="invoice", day=date(2026, 11, 1)),
         weight=3,
         order=2,
         region="eu",
@@ -118,9 +120,7 @@ def test_a_price_is_read_as_it_was_written(dollars: Decimal) -> None:
         crayon("red", price={"image": float(dollars)}), crayon("blue", price={"image": str(dollars)})
     )
 
-    assert as_float.price is not None
-    assert as_text.price is not None
-    assert as_float.price.image == as_text.price.image == dollars
+    assert as_float.price == as_text.price == Price((Apiece(Table(dollars)),))
 
 
 def test_timeouts_of_a_deployment_change_only_what_they_name() -> None:

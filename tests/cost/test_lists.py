@@ -1,4 +1,4 @@
-"""The lists of published prices: each row says where it was read and when, and models are found by any of their names."""
+"""The lists of published prices: each row says where and when it was read, and models are found by all their names."""
 
 from __future__ import annotations
 

@@ -249,12 +249,13 @@ def test_a_factor_and_a_unit_multiply_all_of_it() -> None:
 @pytest.mark.parametrize(
     ("written", "complaint"),
     [
-        ({"image": -1}, "0 or more"),
-        ({"image": "much"}, "is no amount"),
+        ({"image": -1}, "at least 0"),
+        ({"image": "much"}, "must be a number"),
         ({"image": True}, "must be a number"),
         ({"image": {"low": 1}}, "says what it goes by"),
-        ({"image": {"by": ["quality", "size"], "low": 1}}, "1 more level"),
-        ({"image": {"by": "quality"}}, "1 more level"),
+        ({"image": {"by": ["quality", "size"], "low": 1}}, "a level for each"),
+        ({"image": {"by": "quality"}}, "none of them is empty"),
+        ({"image": {"by": "quality", "low": "much"}}, "each amount"),
         ({"image": {"by": "quality", "low": 1, "unsaid": {"size": "1K"}}}, "unsaid"),
         ({"megapixel": {"extra": 1, "unsaid": "large"}}, "is no size"),
         ({"megapixel": {"extra": 1, "pixels": 1000}}, "Input should be"),

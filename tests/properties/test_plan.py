@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal
+from dataclasses import dataclass, field, replace
 from functools import cache
 from random import Random
 from typing import Any
@@ -15,12 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixelrelay import Router
-from pixelrelay.cost.prices import Price
+from pixelrelay.config import load, resolve
 from pixelrelay.images import ImageRequest, InputImage, Operation, Size
+from pixelrelay.providers.adapting import Manner
 from pixelrelay.providers.capabilities import lacks
 from pixelrelay.router.candidates import Candidate
 from pixelrelay.router.plan import Leg, Plan
 from pixelrelay.router.strategies import LOOKED_AT, STRATEGIES, StrategyName
+from tests.cost.calls import priced
 from tests.router.plans import LIGHTHOUSE, candidate
 
 MODELS: Sequence[Mapping[str, str]] = (
@@ -252,13 +253,43 @@ def test_ordered_goes_tier_by_tier_and_least_busy_within_one() -> None:
 
 
 def test_cost_goes_by_the_price_of_this_request_and_unknown_prices_come_last() -> None:
-    by_picture = candidate("by-picture", price=Price(image=Decimal("0.04")))
-    by_size = candidate("by-size", price=Price(megapixel=Decimal("0.05")))
-    unknown, free = candidate("unknown"), candidate("free", price=Price(image=Decimal(0)))
+    by_picture = candidate("by-picture", price=priced(image="0.04"))
+    by_size = candidate("by-size", price=priced(megapixel="0.05"))
+    unknown, free = candidate("unknown"), candidate("free", price=priced(image=0))
     candidates = [unknown, by_picture, by_size, free]
     assert ordered_by("cost", candidates) == ["free", "by-size", "by-picture", "unknown"]
     large = ImageRequest(Operation.GENERATE, "a lighthouse", size=Size(1440, 1440))
     assert [c.name for c in STRATEGIES["cost"](candidates, large, Seen(), Random(0))][1:3] == ["by-picture", "by-size"]
+
+
+def test_cost_goes_by_what_this_very_request_asks_as_each_is_asked_it() -> None:
+    by_quality = candidate("by-quality", price=priced(image={"by": "quality", "low": "0.01", "high": "0.20"}))
+    by_input = candidate("by-input", price=priced(megapixel={"extra": "0.03", "input": "0.03"}))
+    candidates = [by_quality, by_input]
+
+    def led(**wish: Any) -> str:
+        request = replace(LIGHTHOUSE, size=Size(1000, 1000), **wish)
+        return next(iter(STRATEGIES["cost"](candidates, request, Seen(), Random(0)))).name
+
+    assert led(quality="low") == "by-quality"
+    assert led(quality="high") == led() == "by-input"
+    assert led(quality="high", operation=Operation.EDIT, images=(PICTURE,) * 10) == "by-quality"
+    cheap = candidate("cheap", price=by_quality.deployment.price, manner=Manner(defaults={"quality": "low"}))
+    candidates.append(cheap)
+    assert led() == "cheap"
+
+
+def test_among_a_thousand_what_costs_alike_is_reckoned_once() -> None:
+    shared = priced(image={"by": "quality", "low": "0.01", "high": "0.20"})
+    config = {"models": {"g": {"strategy": "cost", "deployments": [_priced(f"d{n}") for n in range(1000)]}}}
+    deployments = resolve(load(config))["g"]
+    assert len({Candidate(deployment).pricing for deployment in deployments}) == 2
+    assert shared in {deployment.price for deployment in deployments}
+
+
+def _priced(name: str) -> dict[str, Any]:
+    own = {"price": {"image": {"by": "quality", "low": 0.01, "high": 0.2}}} if name.endswith("7") else {}
+    return {"name": name, "provider": "openai", "model": "gpt-image-2", "api_key": "a-key", **own}
 
 
 def test_latency_goes_by_how_long_a_size_takes_there_and_how_busy_it_is() -> None:
