@@ -13,8 +13,10 @@ from pixelrelay.cli.comparing import SQUARE, Comparison, among_deployments, amon
 from pixelrelay.cli.views.prices import prices_json, prices_view
 from pixelrelay.cli.wanted import Wanted
 from pixelrelay.config import load, resolve
+from pixelrelay.cost import listed
 from pixelrelay.errors import UnknownModelError
 from pixelrelay.images import ImageRequest, Operation
+from pixelrelay.providers import registry
 
 SOME_PROMPT = "a picture"
 
@@ -45,6 +47,8 @@ def prices(
     operation = Operation.EDIT if edit else Operation.GENERATE
     wanted = Wanted(operation=operation, prompt=SOME_PROMPT, n=n, size=size, quality=quality)
     request = wanted.request(inputs(edit))
+    if provider not in {None, *listed.providers()}:
+        registry.provider(str(provider))  # says that there is none
     if config is None:
         compared = among_models(request, _clock.today(), provider, model)
     else:

@@ -41,9 +41,9 @@ the answer is much shorter.
 TAIL = """
 A wait is one stay in the line: a request that falls back may wait twice, and one that found a place at once is not
 counted among the waits. Cost is delivered, undelivered or at risk, and each dollar stands in one of the three. It is
-known where the provider says it or the configuration has a price; `pixelrelay_unpriced_attempts_total` counts the
-others. Arguments that no provider would take are refused before a request begins, and are not counted. Megapixel
-quotas are told in megapixels. Quotas that nothing has claimed yet are told as unused.
+known where the provider says it or has a [price](prices.md); `pixelrelay_unpriced_attempts_total` counts the others.
+Arguments that no provider would take are refused before a request begins, and are not counted. Megapixel quotas are
+told in megapixels. Quotas that nothing has claimed yet are told as unused.
 
 ### Labels come from the configuration
 

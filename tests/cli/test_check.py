@@ -30,6 +30,8 @@ pools:
   account: {concurrent: 12, images_per_minute: 90, shape: paced, guard: 0}
 """
 
+KEY = "key-0123456789"
+
 
 def test_a_configuration_in_order_is_summed_up_with_its_quotas_as_they_are_counted(desk: Desk) -> None:
     desk.write(IN_ORDER)
@@ -113,7 +115,7 @@ def test_json_tells_each_quota_under_the_key_it_is_counted_by(desk: Desk) -> Non
             "counts_rejected": True,
         }
     ]
-    assert eastus["price"] == {"image": None, "megapixel": "0.03"}
+    assert eastus["price"] == {"said": ["$0.03 a MP"], "source": "the configuration", "day": None}
     assert "live" not in told
     assert "key-0123456789" not in json.dumps(told)
 
@@ -149,3 +151,32 @@ def test_live_tells_who_failed_and_how_and_lets_the_others_answer(desk: Desk, se
     assert "3 of 4 failed" in shown
     assert told["ok"] is False
     assert [one["deployment"] for one in told["live"] if one["ok"]] == ["good"]
+
+
+def test_prices_are_those_of_the_configuration_or_of_the_lists_and_what_has_none_is_told(desk: Desk) -> None:
+    foundry_flux = {"provider": "azure-foundry", "model": "FLUX.2-pro", "endpoint": "https://c.services.ai.azure.com"}
+    deployments = [
+        {"name": "own", "provider": "openai", "model": "gpt-image-2", "api_key": KEY, "price": {"image": 0.05}},
+        {"name": "listed", "provider": "black-forest-labs", "model": "flux-2-pro", "api_key": KEY},
+        {"name": "cheaper", "provider": "openai", "model": "gpt-image-2", "api_key": KEY, "price": {"factor": 0.8}},
+        {
+            "name": "mirror",
+            "provider": "openai",
+            "model": "gpt-image-2",
+            "api_key": KEY,
+            "base_url": "https://m.example",
+        },
+        {"name": "eastus", "api_key": KEY, **foundry_flux},
+    ]
+    desk.write({"models": {"images": {"deployments": deployments}}})
+
+    shown, told = words(desk.run("check").stdout), desk.told("check")
+
+    assert "own openai $0.05 each" in shown
+    assert "listed black-forest-labs $0.03 + $0.015 a MP" in shown
+    assert "cheaper openai $30.00 a million tokens" in shown
+    assert "times 0.8" in shown
+    assert "no known price: mirror, eastus" in shown
+    by_name = {one["name"]: one["price"] for one in told["groups"]["images"]["deployments"]}
+    assert by_name["mirror"] is by_name["eastus"] is None
+    assert by_name["listed"]["day"] == "2026-11-16"

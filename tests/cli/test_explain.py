@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -111,3 +112,23 @@ def test_a_price_by_the_megapixel_needs_a_size(shop: Desk) -> None:
 def test_a_single_deployment_can_be_asked_for(shop: Desk) -> None:
     assert order(shop.told("explain", "-m", "dear")) == {"dear": ["dear"]}
     assert order(shop.told("explain", "-m", "gpt", "--no-fallbacks"))["gpt"] == ["cheap", "dear", "old"]
+
+
+def test_estimates_are_those_of_the_lists_for_this_very_request(desk: Desk) -> None:
+    cheap = {"name": "cheap", "provider": "openai", "model": "gpt-image-2", "api_key": KEY}
+    dear = {**cheap, "name": "dear", "model": "gpt-image-1.5"}
+    desk.write({"models": {"gpt": {"strategy": "cost", "deployments": [dear, cheap]}}})
+
+    told = desk.told("explain", "-m", "gpt", "--size", "1024x1024", "--quality", "low")
+
+    estimates = {one["deployment"]: Decimal(one["estimate"]) for one in told["stages"][0]["legs"][0]["candidates"]}
+    assert list(estimates) == ["cheap", "dear"]
+    assert estimates["cheap"] == pytest.approx(Decimal("0.006"), abs=Decimal("0.0003"))
+
+
+def test_what_a_price_does_not_speak_of_is_told(desk: Desk) -> None:
+    price = {"image": {"by": "quality", "low": 0.01}}
+    deployment = {"name": "one", "provider": "openai", "model": "gpt-image-2", "api_key": KEY, "price": price}
+    desk.write({"models": {"gpt": {"deployments": [deployment]}}})
+
+    assert "openai not in its price" in words(desk.run("explain", "--size", "1024x1024", "--quality", "high").stdout)

@@ -58,7 +58,7 @@ def _total(route: Route) -> Text:
 def _paid(route: Route) -> str:
     paid = f"cost {dollars(route.cost)}"
     if route.cost is None:
-        paid = "the cost is unknown: the configuration names no price"
+        paid = "the cost is unknown: nobody has a price for it"
     if route.at_risk is None:
         return f"{paid}; failed attempts may have cost more"
     return f"{paid}, and at most {dollars(route.at_risk)} for failed attempts" if route.at_risk else paid

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from pixelrelay.cli.comparing import SQUARE
 from pixelrelay.cli.views.tables import table
-from pixelrelay.cli.views.words import dollars
+from pixelrelay.cli.views.words import dollars, exact
 from pixelrelay.cost.listed import listed
 from pixelrelay.cost.prices import estimate
 from pixelrelay.images import ImageRequest, Operation
@@ -40,7 +40,7 @@ class Known:
 def models_view(found: Sequence[Known], today: date) -> RenderableType:
     """A line for each."""
     if not found:
-        return Text("no model that is known can do that", "bold red")
+        return Group(Text("no model that is known can do that", "bold red"))
     shown = table("provider", "model", "can", "1024x1024", "switched off", right=frozenset({"1024x1024"}), folds=FOLDS)
     for one in found:
         gone = one.can.retires is not None and one.can.retires <= today
@@ -67,7 +67,7 @@ def models_json(found: Sequence[Known]) -> str:
             **one.can.model_dump(mode="json", exclude={"retires", "replaced_by"}),
             "retires": one.can.retires.isoformat() if one.can.retires else None,
             "replaced_by": one.can.replaced_by,
-            "dollars": None if one.dollars is None else f"{one.dollars:f}",
+            "dollars": exact(one.dollars),
         }
         for one in found
     ]

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from pixelrelay.cli.comparing import Comparison, Offered
 from pixelrelay.cli.views.tables import table
-from pixelrelay.cli.views.words import dollars, pictures, price
+from pixelrelay.cli.views.words import dollars, exact, pictures, price
 from pixelrelay.images import ImageRequest
 
 
@@ -17,7 +17,7 @@ def prices_view(request: ImageRequest, compared: Comparison) -> RenderableType:
     """The cheapest first, each with its price and where that was read."""
     asked = _asked(request)
     if not compared.offers:
-        return Text.assemble(("nobody is known to draw that: ", "bold red"), asked)
+        return Group(Text.assemble(("nobody is known to draw that: ", "bold red"), asked))
     in_fleet = any(offer.deployment for offer in compared.offers)
     columns = ("cost", *(("deployment",) if in_fleet else ()), "provider, model", "price", "source")
     shown = table(*columns, right=frozenset({"cost"}), folds=frozenset({"provider, model", "source"}))
@@ -47,7 +47,7 @@ def prices_json(request: ImageRequest, compared: Comparison) -> str:
                 "deployment": offer.deployment,
                 "provider": offer.provider,
                 "model": offer.model,
-                "dollars": None if offer.dollars is None else f"{offer.dollars:f}",
+                "dollars": exact(offer.dollars),
                 "source": offer.price.source if offer.price else None,
                 "day": offer.price.day.isoformat() if offer.price and offer.price.day else None,
             }

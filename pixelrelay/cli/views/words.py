@@ -32,6 +32,14 @@ def dollars(amount: Decimal | None) -> str:
     return f"${whole}.{cents.rstrip('0'):0<2}"
 
 
+def exact(amount: Decimal | None) -> str | None:
+    """All of its digits, for programs; ``None`` where nobody knows."""
+    if amount is None:
+        return None
+    whole, _, parts = f"{amount:f}".partition(".")
+    return f"{whole}.{parts.rstrip('0')}".rstrip(".")
+
+
 def price(one: Price | None) -> list[str]:
     """A price, a line for each of its terms; ``unknown`` where nobody knows it."""
     if one is None:
