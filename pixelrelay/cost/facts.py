@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any, NamedTuple, TypeAlias
 
 from pixelrelay.images import Generation, ImageRequest, Operation, Size
 
@@ -15,8 +14,7 @@ OWN = frozenset({"operation", "quality", "size"})
 """What every request has a place for; anything else that a price goes by is a provider's own parameter."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What is known of one call. ``None`` leaves a choice to the provider."""
 
     pictures: int = 1
@@ -47,30 +45,33 @@ class Facts:
 
     def drawn(self, generation: Generation) -> Facts:
         """The same call after it: the pictures that came, as large and as good as the provider says they are."""
-        return replace(
-            self,
+        return self._replace(
             pictures=len(generation.images),
             size=generation.size or self.size,
             quality=_chosen(generation.quality) or self.quality,
         )
 
 
-def asked(request: ImageRequest, names: Iterable[str] = ()) -> Facts:
+def asked(request: ImageRequest, names: Collection[str] = ()) -> Facts:
     """The facts of ``request``, ``names`` being the parameters that the price goes by."""
-    over = request.extra_body
+    over, prompt = request.extra_body, request.prompt
+    quality = over.get("quality", request.quality) if over else request.quality
     return Facts(
         pictures=request.n,
         operation=request.operation,
         size=request.size,
-        quality=_chosen(over.get("quality", request.quality)),
-        inputs=tuple(image.size for image in request.images),
-        prompt=len(request.prompt) if request.prompt.isascii() else len(request.prompt.encode()),
-        parameters=tuple(
-            (name, _word(value))
-            for name in names
-            if (value := over.get(name, request.parameters.get(name))) is not None
-        ),
+        quality=_chosen(quality),
+        inputs=tuple([image.size for image in request.images]) if request.images else (),
+        prompt=len(prompt) if prompt.isascii() else len(prompt.encode()),
+        parameters=tuple(_parameters(request, names)) if names else (),
     )
+
+
+def _parameters(request: ImageRequest, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for name in names:
+        value = request.extra_body.get(name, request.parameters.get(name))
+        if value is not None:
+            yield name, _word(value)
 
 
 def _chosen(quality: Any) -> str | None:

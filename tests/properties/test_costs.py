@@ -23,8 +23,8 @@ from tests.cost.calls import asked, drawn, priced
 LISTED: dict[str, Price] = {
     f"{name}/{model}": price
     for name in lists.providers()
-    if (prices := price_list(name)) is not None
-    for model, price in prices.prices.items()
+    if (published := price_list(name)) is not None
+    for model, price in published.prices.items()
 }
 dollars = st.decimals(min_value=0, max_value=10, places=4)
 megapixels = st.fixed_dictionaries(
