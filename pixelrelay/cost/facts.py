@@ -25,6 +25,8 @@ class Facts(NamedTuple):
     """Of each input image its size; ``None`` where nobody knows it."""
     prompt: int = 0
     """Bytes of it in UTF-8, of which there are never fewer than tokens."""
+    partials: int = 0
+    """Unfinished pictures to be shown besides each picture."""
     parameters: tuple[tuple[str, str], ...] = ()
     """Those of a provider's own that the price goes by; ``given`` for what is no plain value."""
 
@@ -63,6 +65,7 @@ def asked(request: ImageRequest, names: Collection[str] = ()) -> Facts:
         quality=_chosen(quality),
         inputs=tuple([image.size for image in request.images]) if request.images else (),
         prompt=len(prompt) if prompt.isascii() else len(prompt.encode()),
+        partials=request.partial_images,
         parameters=tuple(_parameters(request, names)) if names else (),
     )
 

@@ -137,6 +137,8 @@ class TokensRow(Row):
     """Tokens that one input image comes to at most: a number or a table."""
     spoken: Annotated[int, Field(ge=0)] = 0
     """Tokens of text that a picture may bring along, at most."""
+    partial: Annotated[int, Field(ge=0)] = 0
+    """Tokens of each unfinished picture that is shown before."""
 
     @property
     def output(self) -> Drawn | None:
@@ -244,4 +246,5 @@ def _by_tokens(written: TokensRow) -> ByTokens:
         drawn=written.output,
         inputs=written.inputs,
         spoken=written.spoken,
+        partial=written.partial,
     )

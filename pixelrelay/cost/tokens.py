@@ -70,6 +70,8 @@ class ByTokens:
     """Tokens that one input image comes to at most."""
     spoken: int = 0
     """Tokens of text that a picture may bring along."""
+    partial: int = 0
+    """Tokens of each unfinished picture that is shown."""
 
     @property
     def names(self) -> frozenset[str]:
@@ -85,7 +87,7 @@ class ByTokens:
             return None
         text = facts.prompt + AROUND_A_PROMPT + BESIDE_AN_IMAGE * len(facts.inputs)
         told = text * self.text_in + len(facts.inputs) * (seen or ZERO) * self.image_in
-        made = drawn * self.image_out + self.spoken * self._text_out
+        made = (drawn + facts.partials * self.partial) * self.image_out + self.spoken * self._text_out
         return facts.pictures * (told + made) / 1_000_000
 
     @property

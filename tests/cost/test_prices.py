@@ -237,6 +237,13 @@ def test_an_estimate_counts_prompt_and_input_images() -> None:
     assert edited == "0.03982"
 
 
+def test_an_estimate_counts_the_unfinished_pictures_that_are_to_be_shown() -> None:
+    price = priced(tokens={"image_out": 30, "drawn": 1000, "partial": 100})
+
+    assert costs(price, None, 2, prompt="") == "0.06"
+    assert costs(price, None, 2, prompt="", partial_images=3) == "0.078"
+
+
 # --- all of them -------------------------------------------------------------------------------------------------
 
 
