@@ -2,47 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeAlias
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
 
-from pydantic import ConfigDict
-
-from pixelrelay.images import Operation, Size
-from pixelrelay.providers import _flux
-from pixelrelay.providers._flux import AspectRatio, Drawing, Schema, as_ratio, in_pixels
+from pixelrelay.images import Operation
+from pixelrelay.providers._flux import as_ratio, in_pixels, numbered
+from pixelrelay.providers.mapping import Table, to
 
 Tier: TypeAlias = Literal["low", "medium", "high"]
 
 
-class _Named(Schema):
-    model: str
-
-
-class Flux2Pro(_Named, _flux.Flux2):
-    output_format: Literal["jpeg", "png"] | None = None
-    aspect_ratio: AspectRatio = "1:1"
-    num_images: Literal[1] = 1
-
-
-class Flux2Flex(_Named, _flux.Flux2Flex):
-    output_format: Literal["jpeg", "png"] | None = None
-    aspect_ratio: AspectRatio = "1:1"
-    num_images: Literal[1] = 1
-
-
-class Kontext(_Named, _flux.Kontext):
-    output_format: Literal["jpeg", "png"] | None = None
-
-
-class Pro11(_Named, _flux.Pro11):
-    output_format: Literal["jpeg", "png"] | None = None
-
-
-class Unknown(_Named, Drawing):
-    """Of a model that this table does not know: what is given is passed on, and Microsoft is the judge."""
-
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="allow")
+_PIXELS = Table(size=in_pixels, seed=to("seed"), output_format=to("output_format"), images=numbered)
+_RATIO = replace(_PIXELS, size=as_ratio)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +23,24 @@ class Model:
 
     path: str
     """At the end of the provider route; not the model's id, nor made from it by a rule."""
-    schema: type[Schema]
-    """Of the provider route's body, input images left out."""
-    size: Callable[[Size], Mapping[str, Any]]
+    words: Table
+    """Of the provider route's body."""
     image_route: frozenset[Operation]
     """What the image route does of it, if anything."""
     requests_a_minute: Mapping[Tier | None, int]
     """By tier; under ``None`` where the model has none. From Microsoft's how-to, March 2026."""
+    counts: bool = False
+    """Whether the body says how many pictures there shall be, which is one."""
 
 
 _BOTH = frozenset(Operation)
 _NEITHER: frozenset[Operation] = frozenset()
 
 MODELS: Mapping[str, Model] = {
-    "FLUX.2-pro": Model("flux-2-pro", Flux2Pro, in_pixels, _NEITHER, {"low": 15, "medium": 30, "high": 100}),
-    "FLUX.2-flex": Model("flux-2-flex", Flux2Flex, in_pixels, _NEITHER, {"low": 5, "medium": 10, "high": 25}),
-    "FLUX.1-Kontext-pro": Model("flux-kontext-pro", Kontext, as_ratio, _BOTH, {None: 6}),
-    "FLUX-1.1-pro": Model("flux-pro-1.1", Pro11, in_pixels, frozenset({Operation.GENERATE}), {None: 6}),
+    "FLUX.2-pro": Model("flux-2-pro", _PIXELS, _NEITHER, {"low": 15, "medium": 30, "high": 100}, counts=True),
+    "FLUX.2-flex": Model("flux-2-flex", _PIXELS, _NEITHER, {"low": 5, "medium": 10, "high": 25}, counts=True),
+    "FLUX.1-Kontext-pro": Model("flux-kontext-pro", _RATIO, _BOTH, {None: 6}),
+    "FLUX-1.1-pro": Model("flux-pro-1.1", _PIXELS, frozenset({Operation.GENERATE}), {None: 6}),
 }
 """By Microsoft's id."""
 
@@ -82,4 +55,4 @@ def canonical(model: str) -> str:
 def model_of(model: str) -> Model:
     """The model by name; a newer one is looked for as FLUX.2 is found, ``FLUX.2-pro`` at ``flux-2-pro``."""
     known = MODELS.get(canonical(model))
-    return known or Model(model.lower().replace(".", "-"), Unknown, in_pixels, _BOTH, {})
+    return known or Model(model.lower().replace(".", "-"), _PIXELS, _BOTH, {})

@@ -21,7 +21,6 @@ from pixelrelay.outcomes import Charge, Failure, FailureKind
 from pixelrelay.providers import _openai_images as openai_images
 from pixelrelay.providers._addresses import host_of
 from pixelrelay.providers._bearer import TokenProvider
-from pixelrelay.providers._flux import checked, numbered
 from pixelrelay.providers._flux_jobs import download, failure_of, follow, task_in
 from pixelrelay.providers._foundry_models import Model, Tier, canonical, model_of
 from pixelrelay.providers._openai_failures import failure_of as openai_failure_of
@@ -178,13 +177,8 @@ def refusal(reply: Reply) -> Failure:
 
 def _by_provider_route(request: ImageRequest, target: Target) -> Exchange:
     model: Model = model_of(target.model)
-    size = model.size(request.size) if request.size is not None else {}
-    one = {"num_images": 1} if "num_images" in model.schema.model_fields else {}
-    body = {
-        **checked(model.schema, request, model=_deployment(target), **one, **size),
-        **numbered(request.images),
-        **request.extra_body,
-    }
+    one = {"num_images": 1} if model.counts else {}
+    body = model.words.body(request, {"model": _deployment(target), **one})
     url = f"{target.base_url}/providers/blackforestlabs/v1/{model.path}?api-version={_options(target).api_version}"
     reply = yield Send(Purpose.SUBMIT, "POST", url, json=body)
     if not reply.ok:

@@ -17,6 +17,7 @@ Parameters of a provider's own are a list of names, or a table that says what ea
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
@@ -186,11 +187,13 @@ def drawn_at(ratio: Size, pixels: int, multiple: int) -> Size:
 class Parameter(Row):
     """What a parameter of a provider's own may hold; what is not named here, anything."""
 
-    type: Literal["text", "number", "whole", "flag", "list", "mapping"] | None = None
+    type: Literal["text", "ratio", "number", "whole", "flag", "list", "mapping"] | None = None
     choices: tuple[str | int | float, ...] = ()
     min: float | None = None
     max: float | None = None
     multiple: int | None = None
+    max_ratio: float | None = None
+    """Of a ratio (``16:9``): the long edge to the short one, at most."""
     required: bool = False
     """Whether the model does nothing without it."""
 
@@ -206,6 +209,8 @@ class Parameter(Row):
             return f"{_shown(value)} is above {self.max:g}"
         if self.multiple is not None and value % self.multiple:
             return f"{_shown(value)} is no multiple of {self.multiple}"
+        if self.max_ratio is not None and max(_terms(value)) > min(_terms(value)) * self.max_ratio:
+            return f"{_shown(value)} is wider or taller than {self.max_ratio:g}:1"
         return None
 
 
@@ -213,8 +218,11 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+_RATIO = re.compile(r"[1-9]\d{0,4}:[1-9]\d{0,4}")
+
 _IS: Mapping[str, Callable[[Any], bool]] = {
     "text": lambda value: isinstance(value, str),
+    "ratio": lambda value: isinstance(value, str) and _RATIO.fullmatch(value) is not None,
     "number": _is_number,
     "whole": lambda value: _is_number(value) and value == int(value),
     "flag": lambda value: isinstance(value, bool),
@@ -223,6 +231,7 @@ _IS: Mapping[str, Callable[[Any], bool]] = {
 }
 _NAMES = {
     "text": "text",
+    "ratio": "ratio as 16:9",
     "number": "number",
     "whole": "whole number",
     "flag": "flag (true or false)",
@@ -269,6 +278,8 @@ class Capabilities(Row):
     """Parameters of this provider's own that the model knows."""
     edit_parameters: Parameters | None = None
     """Where an edit knows other parameters than a generation."""
+    one_of_parameters: tuple[str, ...] = ()
+    """Parameters of which at least one must say something, and not 0."""
     input_types: frozenset[str] = frozenset({"image/png", "image/jpeg", "image/webp"})
     max_input_bytes: int = 50_000_000
     """Of each input image."""
@@ -346,6 +357,9 @@ def _parameter_objections(can: Capabilities, request: ImageRequest) -> Iterator[
                 yield Objection(name, f"parameter {name!r}: {why}")
         elif parameter.required and name not in request.extra_body:
             yield Objection(name, f"parameter {name!r}: it needs one")
+    needed = can.one_of_parameters
+    if needed and not any(request.parameters.get(name) or request.extra_body.get(name) for name in needed):
+        yield Objection(needed[0], f"parameters {', '.join(needed)}: it needs one above 0")
 
 
 def _input_objections(can: Capabilities, request: ImageRequest) -> Iterator[Objection]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
-from pixelrelay.errors import ProviderError
 from pixelrelay.images import ImageRequest, InputImage, Operation, Size
-from pixelrelay.outcomes import Charge, FailureKind
 from pixelrelay.providers import _bfl_endpoints as endpoints
 from pixelrelay.providers.base import Purpose
 from pixelrelay.providers.black_forest_labs import BlackForestLabs, BlackForestLabsOptions
@@ -204,23 +202,34 @@ def test_the_extra_body_has_the_last_word() -> None:
 @pytest.mark.parametrize(
     ("model", "parameters", "message"),
     [
-        ("flux-2-flex", {"guidance": 11}, "guidance: Input should be less than or equal to 10"),
-        ("flux-2-pro", {"safety_tolerance": 6}, "safety_tolerance: Input should be less than or equal to 5"),
-        ("flux-kontext-pro", {"aspect_ratio": "3:1"}, "aspect_ratio: ratios go from 21:9 to 9:21"),
-        ("flux-kontext-pro", {"aspect_ratio": "wide"}, "aspect_ratio: a ratio is written as 16:9"),
-        ("flux-pro-1.0-expand", {"top": 0}, "at least one of top, bottom, left and right must be above 0"),
+        ("flux-2-flex", {"guidance": 11}, "parameter 'guidance': 11 is above 10"),
+        (
+            "flux-2-flex",
+            {"prompt_upsampling": "off"},
+            "parameter 'prompt_upsampling': 'off' is no flag (true or false)",
+        ),
+        ("flux-2-pro", {"safety_tolerance": 6}, "parameter 'safety_tolerance': 6 is above 5"),
+        (
+            "flux-kontext-pro",
+            {"aspect_ratio": "3:1"},
+            "parameter 'aspect_ratio': '3:1' is wider or taller than 2.334:1",
+        ),
+        ("flux-kontext-pro", {"aspect_ratio": "wide"}, "parameter 'aspect_ratio': 'wide' is no ratio as 16:9"),
+        ("flux-pro-1.0-expand", {"top": 0}, "parameters top, bottom, left, right: it needs one above 0"),
+        ("flux-pro-1.0-expand", {}, "parameters top, bottom, left, right: it needs one above 0"),
+        ("flux-3-image", {"resolution": "8k"}, "parameter 'resolution': '8k' is none of 768sq, 1k, 1.5k, 2k, 4k"),
     ],
 )
-def test_what_is_out_of_range_is_not_sent(model: str, parameters: dict[str, Any], message: str) -> None:
-    with pytest.raises(ProviderError) as raised:
-        next(BFL.edit(editing(parameters=parameters), BFL.target(model, None, BlackForestLabsOptions())))
+def test_what_is_out_of_range_is_refused_before_anything_is_reserved(
+    model: str, parameters: dict[str, Any], message: str
+) -> None:
+    assert lacks(BFL.capabilities(model, BlackForestLabsOptions()), editing(parameters=parameters)) == (message,)
 
-    failure = raised.value.failure
-    assert (failure.kind, failure.charge, failure.message) == (
-        FailureKind.INVALID,
-        Charge.NONE,
-        f"not sent: {message}",
-    )
+
+def test_an_expansion_may_be_said_in_the_extra_body() -> None:
+    request = editing(extra_body={"left": 64})
+
+    assert lacks(BFL.capabilities("flux-pro-1.0-expand", BlackForestLabsOptions()), request) == ()
 
 
 def test_every_size_of_flux_3_is_one_of_its_ratios_in_one_of_its_tiers() -> None:
@@ -228,7 +237,10 @@ def test_every_size_of_flux_3_is_one_of_its_ratios_in_one_of_its_tiers() -> None
 
     said = [tuple(endpoints.as_ratio_and_tier(size).values()) for size in sizes]
 
-    ratios, tiers = get_args(endpoints.Flux3Ratio), get_args(endpoints.Flux3Tier)
+    ratios, tiers = endpoints.FLUX3_RATIOS, tuple(endpoints.TIER_EDGES)
+    known = table("black_forest_labs")["flux-3-image"].parameters
+    assert known["aspect_ratio"].choices == ("auto", *ratios)
+    assert known["resolution"].choices == tiers
     assert sorted(said) == sorted((ratio, tier) for ratio in ratios for tier in tiers)
     assert sizes == [
         drawn_at(Size(*map(int, ratio.split(":"))), endpoints.TIER_EDGES[tier] ** 2, 16)
