@@ -68,6 +68,10 @@ DIALECTS = [
     Dialect("openrouter", "sourceful/riverflow-v2.5-pro", "1376x768"),
     Dialect("recraft", "recraftv3", "1820x1024", masks=True),
     Dialect("recraft", "recraftv4_1", "1344x768"),
+    Dialect("gemini", "gemini-2.5-flash-image", "1248x832", asked=None),
+    Dialect("gemini", "gemini-3.1-flash-image", "424x632", asked=None),
+    Dialect("vertex-ai", "gemini-3.1-flash-image", "424x632"),
+    Dialect("vertex-ai", "imagen-4.0-generate-001", "1408x768", edits=False),
 ]
 NAMES = [f"{dialect.provider} {dialect.model}" for dialect in DIALECTS]
 

@@ -18,7 +18,7 @@ from pixelrelay.providers._google_failures import failure_of
 from pixelrelay.providers._masks import white_where_drawn
 from pixelrelay.providers._pictures import format_of
 from pixelrelay.providers.base import Answer, Beside, Exchange, Send, read
-from pixelrelay.providers.capabilities import Capabilities
+from pixelrelay.providers.capabilities import Capabilities, row
 from pixelrelay.providers.failures import plain, request_id
 from pixelrelay.providers.mapping import Fields, Rule, Table, named, to
 
@@ -50,27 +50,34 @@ def speaks_predict(model: str) -> bool:
     return model.startswith(("imagen", "imagegeneration", _TRY_ON))
 
 
+def row_of(rows: Mapping[str, Capabilities], model: str) -> Capabilities:
+    """The row of ``model``; of an Imagen that is newer than the rows, the one of ``imagen-*``."""
+    found = row(rows, model)
+    return rows["imagen-*"] if found is rows["*"] and speaks_predict(model) else found
+
+
 def body_of(request: ImageRequest, can: Capabilities, model: str) -> dict[str, Any]:
     """The whole body for ``model``, of which ``can`` speaks."""
+    own = can.parameters_for(request.operation)
     words = Table(
         prompt=None,
         n=to(f"{_ASKED}.sampleCount"),
         size=_shape(can),
         output_format=to(f"{_ASKED}.outputOptions.mimeType", lambda name: f"image/{name}"),
         output_compression=to(f"{_ASKED}.outputOptions.compressionQuality"),
-        seed=_seed(can),
+        seed=_seed("enhance_prompt" in own),
         parameters=named(OWN),
     )
     asked: dict[str, Any] = {"includeRaiReason": True}
-    if request.operation is Operation.EDIT and "edit_mode" in can.parameters:
+    if request.operation is Operation.EDIT and "edit_mode" in own:
         asked["editMode"] = "EDIT_MODE_DEFAULT" if request.mask is None else "EDIT_MODE_INPAINT_INSERTION"
     instance = _try_on(request) if model.startswith(_TRY_ON) else _instance(request)
     return words.body(request, {"instances": [instance], _ASKED: asked})
 
 
-def _seed(can: Capabilities) -> Rule[int]:
+def _seed(rewrites: bool) -> Rule[int]:
     """A seed is refused beside a watermark, and beside a prompt that is to be written anew."""
-    fixed = {"addWatermark": False, **({"enhancePrompt": False} if "enhance_prompt" in can.parameters else {})}
+    fixed = {"addWatermark": False, **({"enhancePrompt": False} if rewrites else {})}
     return lambda seed: {_ASKED: {"seed": seed, **fixed}}
 
 

@@ -28,7 +28,7 @@ from pixelrelay.providers.base import (
     Target,
     Terms,
 )
-from pixelrelay.providers.capabilities import Capabilities, row, table
+from pixelrelay.providers.capabilities import Capabilities, table
 
 HOST = "https://generativelanguage.googleapis.com"
 VERSION = "/v1beta"
@@ -51,7 +51,7 @@ class Gemini:
         return Target(f"{base}{VERSION}", model, ApiKey("x-goog-api-key", api_key), (host_of(base),), options)
 
     def capabilities(self, model: str, options: Any) -> Capabilities:  # noqa: ARG002 - the model decides alone
-        return row(table("gemini"), _bare(model))
+        return imagen.row_of(table("gemini"), _bare(model))
 
     def terms(self, model: str, options: Any) -> Terms:  # noqa: ARG002 - others need them
         """Limits go by project, model and the account's tier, so that none is assumed, and no answer states them."""

@@ -34,7 +34,7 @@ from pixelrelay.providers.base import (
     Target,
     Terms,
 )
-from pixelrelay.providers.capabilities import Capabilities, row, table
+from pixelrelay.providers.capabilities import Capabilities, table
 
 _GLOBAL = "global"
 _MULTI_REGIONS = frozenset({"us", "eu"})
@@ -79,7 +79,7 @@ class VertexAI:
         return Target(f"{root}/v1{_parent(api_key, options)}", model, credential, (host_of(root),), options)
 
     def capabilities(self, model: str, options: Any) -> Capabilities:  # noqa: ARG002 - the model decides alone
-        return row(table("vertex_ai"), model)
+        return imagen.row_of(table("vertex_ai"), model)
 
     def terms(self, model: str, options: Any) -> Terms:  # noqa: ARG002 - others need them
         """None is assumed: Gemini's models share what capacity there is, and Imagen's quotas are each project's own."""

@@ -407,3 +407,12 @@ def test_of_imagen_the_catalogue_is_asked() -> None:
         Purpose.ASK, "GET", f"http://127.0.0.1:9000/v1/publishers/google/models/{IMAGEN}"
     )
     assert finish(PROVIDER.ask(there), stored("vertex_ai/model")) == f"{IMAGEN} is available"
+
+
+def test_a_model_that_is_not_known_is_taken_for_one_of_its_family() -> None:
+    newer = PROVIDER.capabilities("imagen-9.0-generate-001", None)
+
+    assert (newer.mask, newer.max_images) == (True, 4)
+    assert (PROVIDER.capabilities("gemini-9-image", None).mask, newer == PROVIDER.capabilities("x", None)) == (
+        False,
+    ) * 2

@@ -40,6 +40,7 @@ class Latency:
 
 # Medians as third parties observed them in the autumn of 2026.
 _MEDIANS: tuple[tuple[str, float], ...] = (
+    ("gemini", 18.0),
     ("klein", 2.5),
     ("kontext", 7.5),
     ("flex", 8.0),

@@ -33,17 +33,21 @@ def on_azure(deployment: EmulatedDeployment, url: str) -> Mapping[str, Any]:
     return {"api_key": deployment.api_key, "endpoint": url, **named}
 
 
-ACCESS_KEY_ID, AWS_REGION = "AKIDEMULATED", "us-west-2"
-"""What signatures for the emulated Bedrock name; their secret is the deployment's key."""
 
-
-def signed(deployment: EmulatedDeployment, url: str) -> Mapping[str, Any]:
-    return {
-        "base_url": url,
-        "aws_region": AWS_REGION,
         "aws_access_key_id": ACCESS_KEY_ID,
+        "aws_region": AWS_REGION,
         "aws_secret_access_key": deployment.api_key,
+        "base_url": url,
+    """Gemini's models are everywhere in the world at once, and Imagen in regions."""
+    location = "global" if deployment.model.startswith("gemini") else "us-central1"
+    return {
+    return {"base_url": url, "project": "emulated", "location": location, **token}
+    token = {"access_token": deployment.api_key}
     }
+"""What signatures for the emulated Bedrock name; their secret is the deployment's key."""
+ACCESS_KEY_ID, AWS_REGION = "AKIDEMULATED", "us-west-2"
+def on_google_cloud(deployment: EmulatedDeployment, url: str) -> Mapping[str, Any]:
+def signed(deployment: EmulatedDeployment, url: str) -> Mapping[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ EMULATED: Mapping[str, Emulated] = {
     "bedrock": Emulated("bedrock:BedrockApi", signed),
     "black-forest-labs": Emulated("black_forest_labs:BlackForestLabsApi", keyed()),
     "fireworks": Emulated("fireworks:FireworksApi", keyed("/inference/v1")),
+    "gemini": Emulated("gemini:GeminiApi", keyed()),
     "nscale": Emulated("compatible:CompatibleApi", keyed("/v1")),
     "openai": Emulated("openai:OpenAIApi", keyed("/v1"), counts_rejected=True),
     "openai-compatible": Emulated("compatible:CompatibleApi", keyed("/v1")),
@@ -76,6 +81,7 @@ EMULATED: Mapping[str, Emulated] = {
     "recraft": Emulated("recraft:RecraftApi", keyed("/v1")),
     "stability": Emulated("stability:StabilityApi", keyed(), Enforcement.SLICED),
     "together": Emulated("compatible:CompatibleApi", keyed("/v1")),
+    "vertex-ai": Emulated("vertex_ai:VertexAIApi", on_google_cloud),
     "xai": Emulated("compatible:CompatibleApi", keyed("/v1")),
     "xinference": Emulated("compatible:CompatibleApi", keyless()),
 }
