@@ -1,4 +1,4 @@
-"""What Google's two front doors share: error bodies, and ``generateContent`` from a body to an answer."""
+"""What Google's two front doors share: error bodies, moderation that looks like a success, and headers."""
 
 from __future__ import annotations
 
