@@ -69,7 +69,8 @@ class Driving(Generic[T]):
     expected: float | None = None
     headers: Mapping[str, str] = field(default=NOTHING)
     _submitted: float = field(default_factory=_clock.now)
-    _polled: bool = False
+    _polled: str | None = None
+    """The address that was polled last."""
 
     async def run(self) -> T:
         """What the steps return. Raises ``ProviderError`` and nothing else, however the exchange fails."""
@@ -136,8 +137,10 @@ class Driving(Generic[T]):
     async def _poll(self, send: Send) -> Reply:
         self.progress.job = send.job or self.progress.job
         self.progress.reach(Phase.ACCEPTED)
-        await self._pause(self._until_next_poll(send) if self._polled else pacing.first_poll(self.expected))
-        self._polled = True
+        if not send.ended or send.url == self._polled:
+            first = self._polled is None
+            await self._pause(pacing.first_poll(self.expected) if first else self._until_next_poll(send))
+        self._polled = send.url
         self._check_host(send)
         try:
             return await self._repeated(partial(self._poll_once, send), partial(self._until_next_poll, send))
@@ -155,7 +158,8 @@ class Driving(Generic[T]):
                 raise
             raise _AgainError(error.failure) from error
         # Some providers tell that a job failed with a 503 whose body is the job: its status counts, not HTTP's.
-        if _may_pass(reply) and not _is_job(reply.body):
+        judged = send.ended and reply.status >= 500
+        if _may_pass(reply) and not judged and not _is_job(reply.body):
             raise _AgainError(_failure_from(reply, send.url))
         return reply
 

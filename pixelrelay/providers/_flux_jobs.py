@@ -14,14 +14,12 @@ from pydantic import ValidationError
 from pixelrelay.errors import ProviderError
 from pixelrelay.images import Generation, Image
 from pixelrelay.outcomes import Charge, Failure, FailureKind
+from pixelrelay.providers._jobs import Word, download, nowhere, polled, undelivered, word_without_a_job
 from pixelrelay.providers.base import Answer, Exchange, Purpose, Reply, Send
-from pixelrelay.providers.failures import failure_from, plain
+from pixelrelay.providers.failures import plain
 
 MODERATED = frozenset({"request moderated", "content moderated"})
 FAILED = frozenset({"error", "failed"})
-
-PATIENCE = 3
-"""Polls in a row that may tell nothing of the job: one cluster learns of a job later than another."""
 
 _BAD_INPUT = re.compile(r"\b(invalid|corrupted|unsupported) (or corrupted )?(image|mask|input)", re.IGNORECASE)
 
@@ -127,7 +125,7 @@ def follow(task: Task, *, wants_url: bool, poll: Send | None = None) -> Exchange
     asking = poll or _asking(task)
     done = task if task.word == "ready" or task.sample else (yield from _polled(task, asking))
     if done.sample is None:
-        raise _undelivered(task.id, "ready, without the address of a picture")
+        raise undelivered(task.id, "ready, without the address of a picture")
     if wants_url:
         image = Image(url=done.sample, seed=done.seed)
     else:
@@ -142,46 +140,20 @@ def _asking(task: Task) -> Send | None:
 
 def _polled(task: Task, asking: Send | None) -> Generator[Send, Reply, Task]:
     if asking is None:
-        raise ProviderError(
-            Failure(
-                FailureKind.JOB_LOST,
-                "the job was accepted, and no address to ask after it was given",
-                charge=Charge.UNKNOWN,
-                provider_request_id=task.id,
-                job=task.id,
-            )
-        )
-    silent = 0
-    while True:
-        reply = yield asking
-        seen = task_in(reply) or Task()
-        if failure := failure_of(seen, reply):
-            raise ProviderError(replace(failure, job=task.id, provider_request_id=task.id))
-        if seen.word == "ready":
-            return seen
-        silent = silent + 1 if _tells_nothing(seen, reply) else 0
-        if silent == PATIENCE:
-            raise ProviderError(_lost(reply, task.id))
+        raise nowhere(task.id)
+    return (yield from polled(asking, _look))
 
 
-def _tells_nothing(seen: Task, reply: Reply) -> bool:
-    """Whether the answer leaves open if there is such a job."""
+def _look(reply: Reply) -> Task | Word:
+    seen = task_in(reply) or Task()
+    if failure := failure_of(seen, reply):
+        raise ProviderError(failure)
+    if seen.word == "ready":
+        return seen
     if seen.word:
         # New states appear without notice; so far each has meant "still at it".
-        return seen.word == "task not found"
-    return reply.status < 500 and reply.status not in {408, 429}
-
-
-def _lost(reply: Reply, job: str | None) -> Failure:
-    refused = reply.status in {401, 403}
-    return replace(
-        failure_from(reply, {}),
-        kind=FailureKind.UNAUTHORISED if refused else FailureKind.JOB_LOST,
-        message=f"the provider no longer tells of the job, after {PATIENCE} polls (HTTP {reply.status})",
-        charge=Charge.UNKNOWN,
-        provider_request_id=job,
-        job=job,
-    )
+        return Word.SILENT if seen.word == "task not found" else Word.RUNNING
+    return word_without_a_job(reply)
 
 
 def _delivered(task: Task, sample: str, asking: Send | None) -> Generator[Send, Reply, Image]:
@@ -191,23 +163,9 @@ def _delivered(task: Task, sample: str, asking: Send | None) -> Generator[Send, 
         try:
             renewed = task_in((yield asking))
         except ProviderError as error:
-            raise _undelivered(task.id, f"ready, and its picture was gone: {error.failure.message}") from error
+            raise undelivered(task.id, f"ready, and its picture was gone: {error.failure.message}") from error
         if renewed is not None and renewed.sample is not None:
             image = yield from download(renewed.sample)
     if image is None:
-        raise _undelivered(task.id, "ready, and its picture could not be fetched")
+        raise undelivered(task.id, "ready, and its picture could not be fetched")
     return image
-
-
-def download(url: str) -> Generator[Send, Reply, Image | None]:
-    """The picture at ``url``; ``None`` where the answer is no picture."""
-    reply = yield Send(Purpose.DOWNLOAD, "GET", url)
-    media_type = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if not reply.ok or not reply.body or media_type.startswith("text/") or media_type.endswith(("json", "xml")):
-        return None
-    return Image(data=reply.body, media_type=media_type if media_type.startswith("image/") else None)
-
-
-def _undelivered(job: str | None, message: str) -> ProviderError:
-    failure = Failure(FailureKind.UNUSABLE, message, charge=Charge.BILLED, provider_request_id=job, job=job)
-    return ProviderError(failure)

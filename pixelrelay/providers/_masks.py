@@ -1,4 +1,4 @@
-"""From OpenAI's masks, where what is transparent is drawn anew, to those where what is white is."""
+"""From OpenAI's masks, where what is transparent is drawn anew, to those where what is white is, or what is black."""
 
 from __future__ import annotations
 
@@ -24,7 +24,16 @@ def black_and_white(mask: InputImage) -> InputImage:
     A mask without transparency is black and white already and passes as it is. Raises ``ProviderError`` with
     ``INVALID``, at no cost, if the mask cannot be read, or if Pillow, which reads it, is not installed.
     """
-    return replace(mask, data=_repainted(mask.data)) if _may_be_transparent(mask.data) else mask
+    return replace(mask, data=_repainted(mask.data, _WHITE)) if _may_be_transparent(mask.data) else mask
+
+
+def white_and_black(mask: InputImage) -> InputImage:
+    """As ``black_and_white``, the other way round: black for what is fully transparent and white for all else."""
+    return replace(mask, data=_repainted(mask.data, _BLACK)) if _may_be_transparent(mask.data) else mask
+
+
+_WHITE, _BLACK = (255, *[0] * 255), (0, *[255] * 255)
+"""What each opacity, from none to full, is painted as."""
 
 
 def _may_be_transparent(png: bytes) -> bool:
@@ -32,7 +41,7 @@ def _may_be_transparent(png: bytes) -> bool:
     return png[_COLOUR_TYPE : _COLOUR_TYPE + 1] in {b"\x04", b"\x06"} or b"tRNS" in png[: max(pixels_begin, 0)]
 
 
-def _repainted(png: bytes) -> bytes:
+def _repainted(png: bytes, paint: tuple[int, ...]) -> bytes:
     try:
         from PIL import Image, UnidentifiedImageError
     except ImportError:
@@ -49,7 +58,7 @@ def _repainted(png: bytes) -> bytes:
         # An alpha channel that hides nothing marks nothing: the drawing program added it to a black and white mask.
         return png
     painted = io.BytesIO()
-    alpha.point([255, *[0] * 255]).save(painted, "PNG")
+    alpha.point(list(paint)).save(painted, "PNG")
     return painted.getvalue()
 
 

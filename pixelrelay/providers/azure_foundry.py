@@ -21,8 +21,9 @@ from pixelrelay.outcomes import Charge, Failure, FailureKind
 from pixelrelay.providers import _openai_images as openai_images
 from pixelrelay.providers._addresses import host_of
 from pixelrelay.providers._bearer import TokenProvider
-from pixelrelay.providers._flux_jobs import download, failure_of, follow, task_in
+from pixelrelay.providers._flux_jobs import failure_of, follow, task_in
 from pixelrelay.providers._foundry_models import Model, Tier, canonical, model_of
+from pixelrelay.providers._jobs import download
 from pixelrelay.providers._openai_failures import failure_of as openai_failure_of
 from pixelrelay.providers.azure import azure_credential, azure_endpoint
 from pixelrelay.providers.base import (

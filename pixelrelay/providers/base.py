@@ -76,6 +76,9 @@ class Send:
     """On a poll: the provider's name of the job. The first poll tells that the job was accepted."""
     every: float = 0.0
     """On a poll: seconds that the provider wants between two of a job at least."""
+    ended: bool = False
+    """On a poll: the job is known to have ended, and this asks how. It is sent at once, and again only after a pause;
+    an answer of 5xx may be the job's end, and is the adapter's to judge."""
 
 
 @dataclass(frozen=True, slots=True)

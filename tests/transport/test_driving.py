@@ -168,6 +168,42 @@ async def test_a_job_is_not_polled_more_often_than_its_provider_wants() -> None:
     assert [after - before for before, after in pairwise((first, *others))] == [pytest.approx(10.0)] * 3
 
 
+ENDED = Send(Purpose.POLL, "GET", f"{JOB}/response", job="job-7", ended=True)
+
+
+def asking_how_it_ended(times: int) -> Exchange:
+    """Polled until it has ended, and asked ``times`` how."""
+    yield submission()
+    yield Send(Purpose.POLL, "GET", JOB, job="job-7")
+    for _ in range(times):
+        reply = yield ENDED
+    return Generation((Image(data=reply.body),))
+
+
+async def test_how_a_job_ended_is_asked_at_once_and_again_only_after_a_pause() -> None:
+    engine = ScriptedEngine([ACCEPTED, READY, DELIVERED, DELIVERED])
+    await drive(asking_how_it_ended(2), engine)
+
+    _, polled, asked, again = (moment for moment, _ in engine.sent)
+    assert asked == polled
+    assert again - asked >= 0.4
+
+
+@pytest.mark.parametrize("status", [500, 503, 504])
+async def test_an_error_of_the_provider_may_be_how_a_job_ended_and_is_left_to_the_adapter(status: int) -> None:
+    body = json.dumps({"detail": "out of memory"}).encode()
+    generation = await drive(asking_how_it_ended(1), ScriptedEngine([ACCEPTED, READY, answer(status, body)]))
+
+    assert generation.images[0].data == body
+
+
+@pytest.mark.parametrize("trouble", [failing(CutError("reset")), answer(429)], ids=["cut", "429"])
+async def test_how_a_job_ended_is_asked_again_where_no_answer_came(trouble: Step) -> None:
+    generation = await drive(asking_how_it_ended(1), ScriptedEngine([ACCEPTED, READY, trouble, trouble, DELIVERED]))
+
+    assert generation.images[0].data == PICTURE
+
+
 @pytest.mark.parametrize("status", [422, 503, 500])
 async def test_an_error_whose_body_is_a_job_is_the_jobs_end(status: int) -> None:
     def failing_job() -> Exchange:
