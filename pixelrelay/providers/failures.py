@@ -55,7 +55,7 @@ REQUEST_IDS = (
 _KEYS = re.compile(
     r"""
       \bsk-[\w*.…-]*[\w*…]                        # OpenAI's, whole or with stars or dots in its middle
-    | \bbfl_\w+
+    | \b(?:bfl|r8)_\w+
     | \bBearer\s+\S+
     | \beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?            # a signed token
     | \b(?:[0-9a-fA-F]{32,}|[0-9a-zA-Z]{64,})\b    # Azure's, old and new; an id that begins with req_ is none

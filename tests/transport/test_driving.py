@@ -174,7 +174,7 @@ ENDED = Send(Purpose.POLL, "GET", f"{JOB}/response", job="job-7", ended=True)
 def asking_how_it_ended(times: int) -> Exchange:
     """Polled until it has ended, and asked ``times`` how."""
     yield submission()
-    yield Send(Purpose.POLL, "GET", JOB, job="job-7")
+    reply = yield Send(Purpose.POLL, "GET", JOB, job="job-7")
     for _ in range(times):
         reply = yield ENDED
     return Generation((Image(data=reply.body),))
