@@ -36,7 +36,7 @@ from pixelrelay.providers.base import (
 )
 from pixelrelay.providers.capabilities import Capabilities, row, table
 from pixelrelay.providers.failures import failure_from
-from pixelrelay.quotas import Shape, Unit
+from pixelrelay.quotas import Shape
 
 QUEUE = "https://queue.fal.run"
 PLATFORM = "https://api.fal.ai"
@@ -302,12 +302,10 @@ def _failure(reply: Reply, complaint: _Complaint, error_type: str | None = None)
 
 
 def refusal(reply: Reply) -> Failure:
-    """Why a request was not taken up."""
+    """Why a request was not taken up. What a 429 is about fal does not say: its queue takes what cannot run yet."""
     complaint = _complaint_in(reply)
     failure = _failure(reply, complaint)
     if reply.status == 403 and _NO_CREDIT.search(str(complaint.detail)):
         return replace(failure, kind=FailureKind.OUT_OF_CREDIT)
-    if failure.kind is FailureKind.RATE_LIMITED:
-        return replace(failure, unit=Unit.CONCURRENT)
     # Whether the queue had taken it up before its gateway gave up, nobody knows.
     return replace(failure, charge=failure_from(reply, {}).charge) if reply.status >= 500 else failure

@@ -13,7 +13,6 @@ from pixelrelay.providers.base import Purpose, Reply, Send, Target
 from pixelrelay.providers.capabilities import lacks
 from pixelrelay.providers.fal import Fal, FalOptions
 from pixelrelay.providers.mapping import data_url
-from pixelrelay.quotas import Unit
 from tests.providers.exchanges import PIXEL, drawing, editing, failed, finish, png, sent, stored
 
 FAL = Fal()
@@ -317,23 +316,23 @@ def test_a_job_without_addresses_is_lost_and_one_without_pictures_is_billed() ->
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind", "charge", "unit"),
+    ("answer", "kind", "charge"),
     [
-        ("unauthorised", FailureKind.UNAUTHORISED, Charge.NONE, None),
-        ("forbidden", FailureKind.UNAUTHORISED, Charge.NONE, None),
-        ("exhausted", FailureKind.OUT_OF_CREDIT, Charge.NONE, None),
-        ("unknown_app", FailureKind.NOT_FOUND, Charge.NONE, None),
-        ("bad_size", FailureKind.INVALID, Charge.NONE, None),
-        ("throttled", FailureKind.RATE_LIMITED, Charge.NONE, Unit.CONCURRENT),
-        ("server_error", FailureKind.OVERLOADED, Charge.NONE, None),
-        ("runner_disconnected", FailureKind.OVERLOADED, Charge.NONE, None),
-        ("gateway_page", FailureKind.OVERLOADED, Charge.UNKNOWN, None),
+        ("unauthorised", FailureKind.UNAUTHORISED, Charge.NONE),
+        ("forbidden", FailureKind.UNAUTHORISED, Charge.NONE),
+        ("exhausted", FailureKind.OUT_OF_CREDIT, Charge.NONE),
+        ("unknown_app", FailureKind.NOT_FOUND, Charge.NONE),
+        ("bad_size", FailureKind.INVALID, Charge.NONE),
+        ("throttled", FailureKind.RATE_LIMITED, Charge.NONE),
+        ("server_error", FailureKind.OVERLOADED, Charge.NONE),
+        ("runner_disconnected", FailureKind.OVERLOADED, Charge.NONE),
+        ("gateway_page", FailureKind.OVERLOADED, Charge.UNKNOWN),
     ],
 )
-def test_a_refused_submission(answer: str, kind: FailureKind, charge: Charge, unit: Unit | None) -> None:
+def test_a_refused_submission(answer: str, kind: FailureKind, charge: Charge) -> None:
     failure = failed(FAL.generate(drawing(), target()), reply(answer))
 
-    assert (failure.kind, failure.charge, failure.unit) == (kind, charge, unit)
+    assert (failure.kind, failure.charge, failure.unit) == (kind, charge, None)
 
 
 def test_a_refusal_says_what_is_wrong_where_and_how_long_to_stay_away() -> None:

@@ -149,7 +149,7 @@ def spoiled(response: Response, fault: Fault | None) -> Response:
             return Dripping(response, fault.seconds)
         case FaultKind.MALFORMED_JSON:
             return _with_body(response, bytes(response.body)[: len(response.body) // 2])
-        case FaultKind.EMPTY_DATA if response.status_code == 200:
+        case FaultKind.EMPTY_DATA if response.status_code in {200, 201}:
             return _with_body(response, _emptied(bytes(response.body)))
         case _:
             return response

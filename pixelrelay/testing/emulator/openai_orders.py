@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
@@ -13,11 +13,12 @@ from PIL.ImageFile import ImageFile
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from pixelrelay.testing.emulator.answers import RefusalError
 from pixelrelay.testing.emulator.base import Order
+from pixelrelay.testing.emulator.inputs import form_of
 from pixelrelay.testing.emulator.openai_models import ModelRules, automatic_size, parsed, size_objection
 from pixelrelay.testing.emulator.pictures import Encoding, UndecodableError, decode
 
@@ -187,21 +188,10 @@ def _complaint(error: ErrorDetails) -> RefusalError:
             return invalid(f"Invalid type for '{param}': expected {expected}.", param, "invalid_type")
 
 
-class _InMemoryParser(MultiPartParser):
-    """Keeps files in memory: a thread that writes them to disk would be overtaken by a virtual clock."""
-
-    spool_max_size = 1 << 30
-
-
 async def read_form(request: Request) -> FormData:
     """The form in a request, its files in memory; raises OpenAI's refusal for what is none."""
-    body = await request.body()
-
-    async def whole() -> AsyncGenerator[bytes, None]:
-        yield body
-
     try:
-        return await _InMemoryParser(request.headers, whole()).parse()
+        return await form_of(request)
     except MultiPartException as error:
         raise invalid(f"Could not parse multipart form: {error.message}", None, "invalid_multipart") from None
 

@@ -34,20 +34,24 @@ def on_azure(deployment: EmulatedDeployment, url: str) -> Mapping[str, Any]:
 
 
 
-        "aws_access_key_id": ACCESS_KEY_ID,
-        "aws_region": AWS_REGION,
-        "aws_secret_access_key": deployment.api_key,
-        "base_url": url,
+def on_google_cloud(deployment: EmulatedDeployment, url: str) -> Mapping[str, Any]:
     """Gemini's models are everywhere in the world at once, and Imagen in regions."""
     location = "global" if deployment.model.startswith("gemini") else "us-central1"
-    return {
-    return {"base_url": url, "project": "emulated", "location": location, **token}
     token = {"access_token": deployment.api_key}
-    }
-"""What signatures for the emulated Bedrock name; their secret is the deployment's key."""
+    return {"base_url": url, "project": "emulated", "location": location, **token}
+
+
 ACCESS_KEY_ID, AWS_REGION = "AKIDEMULATED", "us-west-2"
-def on_google_cloud(deployment: EmulatedDeployment, url: str) -> Mapping[str, Any]:
+"""What signatures for the emulated Bedrock name; their secret is the deployment's key."""
+
+
 def signed(deployment: EmulatedDeployment, url: str) -> Mapping[str, Any]:
+    return {
+        "aws_access_key_id": ACCESS_KEY_ID,
+        "aws_secret_access_key": deployment.api_key,
+        "aws_region": AWS_REGION,
+        "base_url": url,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +76,16 @@ EMULATED: Mapping[str, Emulated] = {
     "azure-openai": Emulated("azure_openai:AzureOpenAIApi", on_azure, Enforcement.SLICED, counts_rejected=True),
     "bedrock": Emulated("bedrock:BedrockApi", signed),
     "black-forest-labs": Emulated("black_forest_labs:BlackForestLabsApi", keyed()),
+    "fal": Emulated("fal:FalApi", keyed()),
     "fireworks": Emulated("fireworks:FireworksApi", keyed("/inference/v1")),
     "gemini": Emulated("gemini:GeminiApi", keyed()),
+    "ideogram": Emulated("ideogram:IdeogramApi", keyed()),
     "nscale": Emulated("compatible:CompatibleApi", keyed("/v1")),
     "openai": Emulated("openai:OpenAIApi", keyed("/v1"), counts_rejected=True),
     "openai-compatible": Emulated("compatible:CompatibleApi", keyed("/v1")),
     "openrouter": Emulated("openrouter:OpenRouterApi", keyed("/api/v1")),
     "recraft": Emulated("recraft:RecraftApi", keyed("/v1")),
+    "replicate": Emulated("replicate:ReplicateApi", keyed("/v1")),
     "stability": Emulated("stability:StabilityApi", keyed(), Enforcement.SLICED),
     "together": Emulated("compatible:CompatibleApi", keyed("/v1")),
     "vertex-ai": Emulated("vertex_ai:VertexAIApi", on_google_cloud),
