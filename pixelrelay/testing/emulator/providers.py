@@ -33,7 +33,6 @@ def on_azure(deployment: EmulatedDeployment, url: str) -> Mapping[str, Any]:
     return {"api_key": deployment.api_key, "endpoint": url, **named}
 
 
-
 def on_google_cloud(deployment: EmulatedDeployment, url: str) -> Mapping[str, Any]:
     """Gemini's models are everywhere in the world at once, and Imagen in regions."""
     location = "global" if deployment.model.startswith("gemini") else "us-central1"
