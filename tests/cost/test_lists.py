@@ -67,8 +67,7 @@ def test_a_deployment_at_its_providers_own_address_is_at_a_host_of_the_list(prov
 LEAST_OPTIONS = {
     "azure-foundry": {"endpoint": "https://contoso.services.ai.azure.com"},
     "azure-openai": {"endpoint": "https://contoso.openai.azure.com"},
-    "vertex-ai": {"project": "contoso", "location": "global"},
-    "bedrock": {"region": "us-west-2"},
+    "bedrock": {"aws_region": "us-west-2"},
 }
 """Of providers that need to be told where they are."""
 

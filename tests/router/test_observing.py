@@ -124,3 +124,17 @@ async def test_an_observer_that_raises_hinders_neither_requests_nor_other_observ
     assert outcome.result is not None
     assert len(witness.events) == 7
     assert "an observer failed" in caplog.text
+
+
+async def test_a_model_that_is_gone_is_warned_of_once_at_the_start_with_what_takes_its_place(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    old = {"provider": "openai", "model": "dall-e-3", "api_key": "a-key"}
+    config = {"models": {"old": {"deployments": [{"name": name, **old} for name in ("one", "two", "three")]}}}
+    with caplog.at_level(logging.WARNING, "pixelrelay"):
+        router_of(Fleet(foundry("east")), config)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "models.old.deployments[0].model: dall-e-3 was switched off on 2026-05-12; gpt-image-2 takes its place"
+        " (and 2 more)"
+    ]

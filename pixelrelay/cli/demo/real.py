@@ -109,7 +109,7 @@ def configuration(sources: list[Source]) -> dict[str, Any]:
                     {
                         "name": f"{source.group}-1",
                         **source.deployment,
-                        "price": {"image": float(source.dollars), "source": "the demo's estimate"},
+                        "price": {"image": str(source.dollars), "source": "the demo's estimate"},
                     }
                 ],
             }

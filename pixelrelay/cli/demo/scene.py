@@ -86,7 +86,7 @@ def configuration() -> dict[str, Any]:
         "api_key": "${OPENAI_API_KEY}",
         "base_url": "${OPENAI_BASE_URL:-https://api.openai.com/v1}",
         "images_per_minute": 40,
-        "price": {"image": float(_PRICES["gpt-image-2"])},
+        "price": {"image": str(_PRICES["gpt-image-2"])},
     }
     return {
         "models": {
@@ -114,7 +114,7 @@ def _foundry(name: str, model: str, tier: str | None = None) -> dict[str, Any]:
         "api_key": f"${{AZURE_KEY_{name.upper()}}}",
         **({"tier": tier} if tier else {}),
         **({"region": REGIONS[name]} if name in REGIONS else {}),
-        "price": {"image": float(_PRICES[model])},
+        "price": {"image": str(_PRICES[model])},
     }
 
 
