@@ -12,7 +12,7 @@ from tests.cli.desk import Desk, words
 def test_every_model_of_every_provider_is_listed(desk: Desk) -> None:
     told = desk.told("models")
 
-    assert {one["provider"] for one in told} == {name for name in registry.provider_names() if known_models(name)}
+    assert {one["provider"] for one in told} == set(registry.provider_names())
     assert len(told) == sum(len(known_models(name)) for name in registry.provider_names())
 
 

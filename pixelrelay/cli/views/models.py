@@ -32,6 +32,8 @@ class Known:
     @property
     def dollars(self) -> Decimal | None:
         """What a square of a megapixel costs at most, or whatever it draws; ``None`` where nobody knows."""
+        if not self.can.operations:
+            return None  # it has been switched off
         operation = min(self.can.operations, key=lambda one: one is not Operation.GENERATE)
         size = SQUARE if self.can.sizes_for(operation).objection(SQUARE) is None else None
         return estimate(listed(self.provider, self.model), ImageRequest(operation, "a picture", size=size))
