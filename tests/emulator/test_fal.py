@@ -112,6 +112,7 @@ def test_moderation_is_a_422_or_a_black_picture_that_is_billed(
         assert reply.status_code == status
         assert fleet.billed["fal"].pictures == pictures
         if status == 200:
+            assert fleet.billed["fal"].dollars == Decimal("0.025")
             assert reply.json()["has_nsfw_concepts"] == [True]
             assert opened(httpx2.get(reply.json()["images"][0]["url"]).content).getpixel((5, 5)) == (0, 0, 0)
         else:

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from pixelrelay.testing.emulator.answers import RefusalError, stay_away
-from pixelrelay.testing.emulator.base import Order, Visit, World
+from pixelrelay.testing.emulator.base import Visit, World
 from pixelrelay.testing.emulator.deployment import EmulatedDeployment
 from pixelrelay.testing.emulator.fal_bodies import BODIES
 from pixelrelay.testing.emulator.faults import Fault, FaultKind, Stage
@@ -68,10 +68,11 @@ class FalApi(JobsApi):
         if self._runners is not None:
             self._runners.release()
 
-    def moderate(self, job: Job, verdict: FaultKind, order: Order | None, visit: Visit) -> None:
-        super().moderate(job, verdict, order, visit)
+    def moderate(self, job: Job, verdict: FaultKind, wanted: Wanted, visit: Visit) -> None:
+        super().moderate(job, verdict, wanted, visit)
+        order = wanted.order
         if order is not None and verdict is FaultKind.MODERATED_OUTPUT and BODIES[job.model].blackens:
-            self.world.meter.bill(visit.entry, order.n, BODIES[job.model].picture * order.n)
+            self.world.meter.bill(visit.entry, order.n, wanted.dollars)
             self.shelve(job, [encode(Image.new("RGB", order.size), order.encoding)] * order.n)
 
     # --- asking after a request ----------------------------------------------------------------------------------

@@ -44,8 +44,6 @@ class Job:
     """One job, from its acceptance until it is forgotten."""
 
     id: str
-    wanted: Wanted | None
-    """``None`` once it has ended: it may hold large pictures."""
     model: str
     prompt: str
     seed: int
@@ -96,7 +94,6 @@ class JobsApi(EmulatedApi):
         self._forget(self.world.clock.now())
         job = Job(
             id=self.new_request_id(),
-            wanted=wanted,
             model=wanted.model,
             prompt=wanted.prompt,
             seed=wanted.seed if wanted.seed is not None else self.rng.getrandbits(31),
@@ -129,7 +126,7 @@ class JobsApi(EmulatedApi):
         """Let another job run in its place."""
         self.account.leave()
 
-    def moderate(self, job: Job, verdict: FaultKind, order: Order | None, visit: Visit) -> None:  # noqa: ARG002
+    def moderate(self, job: Job, verdict: FaultKind, wanted: Wanted, visit: Visit) -> None:  # noqa: ARG002
         """End a job that moderation refuses."""
         job.verdict = verdict
 
@@ -156,11 +153,11 @@ class JobsApi(EmulatedApi):
                 await _clock.sleep(min(job.seconds, wanted.patience or job.seconds))
             job.gave_up = wanted.patience is not None and wanted.patience < job.seconds
             if verdict is not None:
-                self.moderate(job, verdict, wanted.order, visit)
+                self.moderate(job, verdict, wanted, visit)
             elif wanted.order is not None and not job.failed and not job.gave_up:
                 self.shelve(job, self.drawn(visit, wanted.order, wanted.dollars))
         finally:
-            job.ended, job.wanted = self.world.clock.now(), None
+            job.ended = self.world.clock.now()
             self.leave()
 
     def shelve(self, job: Job, pictures: Iterable[bytes]) -> None:
