@@ -120,6 +120,8 @@ def _amount(unit: Unit, images: int, pixels: int) -> int:
             return images * pixels
         case Unit.REQUESTS | Unit.CONCURRENT:
             return 1
+        case Unit.DOLLARS:
+            raise ValueError("what it costs depends on more than that")
 
 
 def _capacity(deployment: ResolvedDeployment) -> float:

@@ -6,15 +6,18 @@ once what it has used and who is ill. While it is apart it goes by its portion o
 
 from __future__ import annotations
 
+from collections import Counter as Tally
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import count
 from math import ceil
 from random import Random
 
 from pixelrelay import _clock
 from pixelrelay.images import NOTHING
-from pixelrelay.quotas import WINDOW, Claim
+from pixelrelay.quotas import WINDOW, Claim, Quota
 from pixelrelay.store.base import Full, Mode, Offer, OnLoss, Report, Reservation, StoreLostError, Ticket
+from pixelrelay.store.budgets import HOUR
 from pixelrelay.store.health import HealthPolicy
 from pixelrelay.store.memory import MemoryStore
 from pixelrelay.store.rules import WHOLE, Portion
@@ -36,6 +39,19 @@ class _Spent:
     """Whether the shared store has been told of it."""
 
 
+@dataclass(slots=True)
+class _Owed:
+    """What was spent of budgets in one hour of the wall clock, and is over."""
+
+    id: str
+    at: float
+    amounts: Tally[Quota] = field(default_factory=Tally)
+
+    def booked(self, now: float) -> Booked:
+        claims = tuple(Claim(quota, amount) for quota, amount in self.amounts.items())
+        return Booked(self.id, Offer("", ours=claims), now - self.at, held=False)
+
+
 class Apart:
     """The memory store of one process that should count together with others."""
 
@@ -44,6 +60,9 @@ class Apart:
         self._name = f"{process}:a"
         self.memory = MemoryStore(health=health, rng=rng, name=self._name)
         self._spent: dict[str, _Spent] = {}
+        self._owed: dict[tuple[int, int], _Owed] = {}
+        self._doubts = 0
+        self._numbers = count(1)
         self.reason = ""
         self.retry = 0.0
         """Seconds until the shared store is asked again."""
@@ -72,16 +91,36 @@ class Apart:
     def untold(self) -> Sequence[Booked]:
         """What the shared store has yet to be told of."""
         now = _clock.now()
-        self._spent = {id_: spent for id_, spent in self._spent.items() if spent.held or now - spent.at < KEPT}
-        return [
+        for id_, spent in list(self._spent.items()):
+            if not spent.held and now - spent.at >= KEPT:
+                self._owe(self._spent.pop(id_))
+        singly = [
             Booked(id_, spent.offer, now - spent.at, spent.held) for id_, spent in self._spent.items() if not spent.told
         ]
+        return [*singly, *(owed.booked(now) for owed in self._owed.values())]
+
+    def _owe(self, spent: _Spent) -> None:
+        """Add up what no minute's window holds any more, and a budget's does: however long it lasts, it is little."""
+        spends = [claim for claim in spent.offer.ours if claim.quota.span is not None]
+        if not spends or spent.told:
+            return
+        hour = int((_clock.wall() - (_clock.now() - spent.at)) // HOUR)
+        owed = self._owed.setdefault((hour, self._doubts), _Owed(f"{self._name}:{next(self._numbers)}", spent.at))
+        owed.at = max(owed.at, spent.at)
+        for claim in spends:
+            owed.amounts[claim.quota] += claim.amount
 
     def told(self, booked: Sequence[Booked]) -> None:
-        for each in booked:
-            self._spent[each.id].told = True
-            if not self._spent[each.id].held:
-                del self._spent[each.id]
+        ids = {each.id for each in booked}
+        self._owed = {hour: owed for hour, owed in self._owed.items() if owed.id not in ids}
+        for id_ in ids & self._spent.keys():
+            self._spent[id_].told = True
+            if not self._spent[id_].held:
+                del self._spent[id_]
+
+    def doubt(self) -> None:
+        """The shared store may have been told, and did not say so: what it may have heard of is added to no more."""
+        self._doubts += 1
 
     def forgotten(self) -> None:
         """The shared store has lost what it was told."""
@@ -128,8 +167,9 @@ class Apart:
 
 def _as_used(offer: Offer, report: Report) -> Offer:
     """The offer with what was used in place of what was claimed."""
-    if report.used is None:
-        return offer
-    used = report.used
-    claims = (Claim(claim.quota, used.get(claim.quota.unit, claim.amount)) for claim in offer.claims)
-    return replace(offer, claims=tuple(claim for claim in claims if claim.amount > 0))
+
+    def as_used(claims: Sequence[Claim]) -> tuple[Claim, ...]:
+        used = (Claim(claim.quota, report.used_of(claim)) for claim in claims)
+        return tuple(claim for claim in used if claim.amount > 0)
+
+    return replace(offer, claims=as_used(offer.claims), ours=as_used(offer.ours))

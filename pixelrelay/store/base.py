@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Literal, Protocol, TypeAlias
 
 from pixelrelay.images import NOTHING
-from pixelrelay.quotas import Claim, SeenLimit, Unit
+from pixelrelay.quotas import Claim, Quota, SeenLimit, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +22,17 @@ class Offer:
 
     deployment: str
     claims: tuple[Claim, ...] = ()
+    """On quotas of its account."""
     expected: float = 0.0
     """Seconds that the attempt is thought to last, which is how long it holds its concurrent slots."""
     least: float = 0.0
     """Seconds that it lasts at the least: where not even these are left, it is not begun."""
+    ours: tuple[Claim, ...] = ()
+    """On limits of our own: budgets, and what its caller may use."""
+
+    @property
+    def all_claims(self) -> tuple[Claim, ...]:
+        return self.claims + self.ours if self.ours else self.claims
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +58,25 @@ class Ticket:
 
 
 @dataclass(frozen=True, slots=True)
+class Shortage:
+    """A limit of our own that has too little room."""
+
+    quota: Quota
+    amount: int
+    """What was asked of it."""
+    used: int
+    """Of it, with what attempts under way have reserved."""
+
+
+@dataclass(frozen=True, slots=True)
 class Full:
     """Nothing was taken and no place was kept."""
 
     seconds: float | None
     """When the first of the offers would have room for this, those already waiting served first.
     ``None`` if never: an offer asks for more than a quota holds."""
+    shortage: Shortage | None = None
+    """What that offer waits for, where it is a limit of our own and nothing else takes longer."""
 
 
 class Verdict(Enum):
@@ -76,6 +96,8 @@ class Report:
     used: Mapping[Unit, int] | None = None
     """What it used of each quota, which replaces what was reserved. ``None``: what was reserved.
     A unit that is missing stays as reserved. Concurrent slots are always given back."""
+    ours: Mapping[Unit, int] | None = None
+    """The same of limits of our own."""
     cooldown: float = 0.0
     """Seconds to be left alone whatever the health: the quotas that ``rejected`` is about, else the deployment.
     A longer one that runs already stays."""
@@ -85,6 +107,15 @@ class Report:
     """On a 429: the quotas it speaks of, which learn from it; empty where the provider named none (all learn).
     ``None`` on anything else."""
     seen_limits: tuple[SeenLimit, ...] = ()
+
+    def used_of(self, claim: Claim) -> int:
+        """What takes the place of ``claim``."""
+        used = self.ours if claim.quota.ours else self.used
+        return claim.amount if used is None else used.get(claim.quota.unit, claim.amount)
+
+
+UNUSED = Report(Verdict.SILENT, used=dict.fromkeys(Unit, 0), ours=dict.fromkeys(Unit, 0))
+"""As if it had never been reserved."""
 
 
 class Probation(Enum):
@@ -113,6 +144,18 @@ class QuotaState:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetState:
+    """One budget as it stands now, in its quota's whole amounts."""
+
+    used: int = 0
+    """What counts against it: what was spent in its window and what is reserved."""
+    reserved: int = 0
+    """Of that, what attempts under way may yet cost."""
+    frees: float | None = None
+    """Seconds until some of what is used counts no more; ``None`` where nothing is used."""
+
+
+@dataclass(frozen=True, slots=True)
 class DeploymentState:
     """One deployment as the store last saw it."""
 
@@ -121,7 +164,7 @@ class DeploymentState:
     cooling: float = 0.0
     """Seconds until it may be tried again; 0 if it may be now."""
     quotas: Mapping[str, QuotaState] = field(default=NOTHING)
-    """By quota key, of the quotas that have been claimed for it."""
+    """By quota key, of the quotas of its account that have been claimed for it."""
 
     @property
     def utilisation(self) -> float:
@@ -138,6 +181,8 @@ class Sight:
     deployments: Mapping[str, DeploymentState]
     processes: tuple[str, ...] = ()
     """Those that share the state and are alive, by the names they gave themselves."""
+    budgets: Mapping[str, BudgetState] = field(default=NOTHING)
+    """By quota key, of those that were asked for."""
 
 
 class Store(Protocol):
@@ -188,6 +233,15 @@ class Store(Protocol):
 
     def utilisation(self, deployment: str) -> float:
         """As ``state(deployment).utilisation``, and as quick as ``in_flight``."""
+
+    def budget(self, quota: Quota) -> BudgetState:
+        """What is known here of a budget, without asking anybody."""
+
+    async def look(self, offers: Sequence[Offer], budgets: Sequence[Quota] = ()) -> Sight:
+        """How the deployments of ``offers``, and ``budgets``, stand. Nothing is taken, booked or made by looking.
+
+        ``StoreLostError`` if nobody can say.
+        """
 
     def listen(self, listener: Callable[[Notice], None]) -> None:
         """Tell ``listener`` of every change in health, cooldown and learned limits that this process makes.

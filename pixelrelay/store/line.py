@@ -171,7 +171,7 @@ class Line:
         early = books.panic(waiter.offers, timely, now) if waiter.panic else None
         for index in timely:
             offer = waiter.offers[index]
-            if not any(claim.quota.key in walk.contested for claim in offer.claims):
+            if not any(claim.quota.key in walk.contested for claim in offer.all_claims):
                 opens = books.opens(offer, now, panicking=index == early)
                 walk.due = min(walk.due, opens if opens > now + INSTANT else now + GLANCE)
         if waiter.planned is not None:
@@ -240,7 +240,7 @@ class Line:
             self.made_room(now)
 
     def _join(self, waiter: Waiter) -> None:
-        offers = frozenset((o.deployment, *((c.quota.key, c.amount) for c in o.claims)) for o in waiter.offers)
+        offers = frozenset((o.deployment, *((c.quota.key, c.amount) for c in o.all_claims)) for o in waiter.offers)
         key = offers, waiter.panic
         waiter.kind = self._kinds.setdefault(key, Kind(key))
         waiter.kind.members += 1
@@ -279,8 +279,12 @@ class Line:
 
     def full(self, waiter: Waiter, now: float) -> Full:
         """When the waiter's turn would come if he were last in the line."""
-        soonest = min((self._books.free_at(offer, now) for offer in waiter.offers), default=NEVER)
-        return Full(None if soonest == NEVER else max(0.0, soonest - now))
+        times = [self._books.free_at(offer, now) for offer in waiter.offers]
+        if not times:
+            return Full(None)
+        soonest = min(times)
+        shortage = self._books.shortage(waiter.offers[times.index(soonest)], soonest, now)
+        return Full(None if soonest == NEVER else max(0.0, soonest - now), shortage)
 
     # --- waiting -----------------------------------------------------------------------------------------------
 

@@ -6,20 +6,23 @@ attempts end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
 from random import Random
 
 from pixelrelay import _clock
 from pixelrelay.images import NOTHING
-from pixelrelay.quotas import Unit
+from pixelrelay.quotas import Claim, Quota, Unit
 from pixelrelay.store.base import (
+    UNUSED,
+    BudgetState,
     Change,
     DeploymentState,
     Full,
     Offer,
     Report,
     Reservation,
+    Sight,
     Ticket,
     Verdict,
 )
@@ -108,7 +111,7 @@ class MemoryStore:
                 self._give_back(waiter.granted)
 
     def _give_back(self, reservation: Reservation) -> None:
-        self._settle(reservation, Report(Verdict.SILENT, used=dict.fromkeys(Unit, 0)))
+        self._settle(reservation, UNUSED)
 
     async def settle(self, reservation: Reservation, report: Report) -> None:
         self._settle(reservation, report)
@@ -120,28 +123,29 @@ class MemoryStore:
         now = self._clock()
         # What taught is learned before what was held is given back: the in-flight count at a 429 includes its own.
         changed = self._learn(held, report, now)
-        for quota, amount in held.quotas:
-            used = amount if report.used is None else report.used.get(quota.spec.unit, amount)
-            if used != amount or quota.spec.unit is Unit.CONCURRENT:
+        for quota, claim in held.quotas:
+            used = report.used_of(claim)
+            if used != claim.amount or quota.spec.unit is Unit.CONCURRENT or quota.spec.span is not None:
                 changed |= quota.counter.settle(reservation.id, used)
-        changed |= self._judge(reservation, report, now, told=report.rejected is None or not held.quotas)
+        changed |= self._judge(reservation, report, now, told=report.rejected is None or not reservation.offer.claims)
         if changed:
             self._line.made_room(now)
 
     def _learn(self, held: Held, report: Report, now: float) -> bool:
-        """Let the quotas learn. Whether that changed what is admitted."""
+        """Let the quotas of the account learn. Whether that changed what is admitted."""
         changed = False
-        for quota, amount in held.quotas:
+        theirs = [(quota, claim) for quota, claim in held.quotas if not claim.quota.ours]
+        for quota, claim in theirs:
             before = quota.learned, quota.limit
             for seen in report.seen_limits:
                 if seen.unit is quota.spec.unit and isinstance(quota.learned, Ladder):
                     quota.learned = quota.learned.stated(_in_amounts(seen.unit, seen.limit))
-            if report.rejected is not None and _speaks_of(report.rejected, quota, held):
+            if report.rejected is not None and _speaks_of(report.rejected, quota, theirs):
                 quota.learned = _rejected(quota, now)
                 quota.cooling_until = max(quota.cooling_until, now + report.cooldown)
                 changed = True
             elif report.verdict is Verdict.WELL:
-                quota.learned = _succeeded(quota, amount)
+                quota.learned = _succeeded(quota, claim.amount)
             if (quota.learned, quota.limit) != before:
                 changed |= quota.apply()
                 self._tell_learned(held.reservation.offer.deployment, quota, before[1])
@@ -183,6 +187,11 @@ class MemoryStore:
         now = self._clock()
         return {quota.key: self._books.quota(quota).counter.used(now) for quota in self._books.quotas()}
 
+    def learn_of(self, quotas: Iterable[Quota]) -> None:
+        """Count these too, although nothing was reserved of them yet."""
+        for quota in quotas:
+            self._books.quota(quota)
+
     def split(self, portion: Portion, others: Mapping[str, int] = NOTHING) -> None:
         """Go by a portion of every limit from now on, or by the whole again.
 
@@ -198,14 +207,22 @@ class MemoryStore:
                 self._books.count(OTHERS, quota, others[quota.key], now)
 
     def forget_others(self) -> None:
-        """Count no more what other processes had used."""
-        self._books.discount(OTHERS)
+        """Count no more what other processes had used, save of budgets, whose windows are longer than a minute."""
+        self._books.discount(OTHERS, budgets=False)
         self._line.made_room(self._clock())
 
     # --- looking -----------------------------------------------------------------------------------------------
 
     def state(self, deployment: str) -> DeploymentState:
         return self._books.state(deployment, self._clock())
+
+    def budget(self, quota: Quota) -> BudgetState:
+        return self._books.budget(quota, self._clock())
+
+    async def look(self, offers: Sequence[Offer], budgets: Sequence[Quota] = ()) -> Sight:
+        now = self._clock()
+        states = {offer.deployment: self._books.state(offer.deployment, now) for offer in offers}
+        return Sight(states, budgets={quota.key: self._books.budget(quota, now) for quota in budgets})
 
     def in_flight(self, deployment: str) -> int:
         return self._books.in_flight(deployment)
@@ -237,11 +254,11 @@ class MemoryStore:
         return moment + self._wall_ahead
 
 
-def _speaks_of(rejected: frozenset[Unit], quota: QuotaBook, held: Held) -> bool:
+def _speaks_of(rejected: frozenset[Unit], quota: QuotaBook, held: Sequence[tuple[QuotaBook, Claim]]) -> bool:
     """Whether a 429 is about ``quota``: the units it names, or else every rate, or the slots where they are all."""
     if rejected:
         return quota.spec.unit in rejected
-    rates = any(q.spec.unit is not Unit.CONCURRENT for q, _ in held.quotas)
+    rates = any(q.spec.unit is not Unit.CONCURRENT for q, _ in held)
     return (quota.spec.unit is not Unit.CONCURRENT) == rates
 
 

@@ -20,11 +20,13 @@ from random import Random
 from secrets import token_hex
 
 from pixelrelay import _clock
-from pixelrelay.quotas import Unit
+from pixelrelay.quotas import Quota
 from pixelrelay.store.address import parse, shown
 from pixelrelay.store.apart import KEPT, Apart
 from pixelrelay.store.base import (
+    UNUSED,
     Asked,
+    BudgetState,
     DeploymentState,
     Full,
     Mode,
@@ -37,7 +39,6 @@ from pixelrelay.store.base import (
     Sight,
     StoreLostError,
     Ticket,
-    Verdict,
 )
 from pixelrelay.store.health import HealthPolicy
 from pixelrelay.store.link import TOGETHER, Link, RefusedError
@@ -57,9 +58,6 @@ GATHERED = 0.02
 """Seconds for which settlements are collected, where large quotas are taken in batches."""
 QUIET = 10.0
 """Seconds within which a store that comes and goes is spoken of once in the log."""
-
-
-_UNUSED = Report(Verdict.SILENT, used=dict.fromkeys(Unit, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +208,7 @@ class RedisStore:
 
     def _give_back_stale(self) -> None:
         if self._stock:
-            self._unsettled += [(unused, _UNUSED) for unused in self._stock.stale(_clock.now())]
+            self._unsettled += [(unused, UNUSED) for unused in self._stock.stale(_clock.now())]
 
     async def wait(self, ticket: Ticket) -> Reservation | Full:
         """As ``Store.wait``. Who waits when the store is lost, or found again, is moved to the other line."""
@@ -279,7 +277,7 @@ class RedisStore:
 
     async def cancel(self, held: Ticket | Reservation) -> None:
         if isinstance(held, Reservation):
-            await self.settle(held, _UNUSED)
+            await self.settle(held, UNUSED)
             return
         wish = self._wishes.pop(held.id, None)
         if wish is None:
@@ -331,10 +329,13 @@ class RedisStore:
         """How many requests of this process wait."""
         return len(self._wishes)
 
-    async def look(self, offers: Sequence[Offer]) -> Sight:
-        """The shared state of the deployments of ``offers``. ``StoreLostError`` if nobody can say."""
+    def budget(self, quota: Quota) -> BudgetState:
+        return self._apart.memory.budget(quota) if self._lost else self._shared.budget(quota)
+
+    async def look(self, offers: Sequence[Offer], budgets: Sequence[Quota] = ()) -> Sight:
+        """As ``Store.look``; nobody else can say while the shared store is away."""
         try:
-            return await self._shared.look(offers)
+            return await self._shared.look(offers, budgets)
         except LostError as lost:
             raise StoreLostError(f"{self._name}: {lost}", 0.0) from lost
 
@@ -379,6 +380,7 @@ class RedisStore:
             return
         self._lost, self._lost_at = True, _clock.now()
         self._apart.reason = str(error) or f"no answer within {self._timeout:g} s"
+        self._apart.memory.learn_of(self._shared.budgets())
         self._apart.part(Portion(*self._shared.processes), self._shared.used)
         self._found.clear()
         self._gone.set()
@@ -392,6 +394,8 @@ class RedisStore:
             await self._join()
         except (LostError, TimeoutError) as lost:
             self._apart.reason = str(lost) or f"no answer within {self._timeout:g} s"
+            if not self._apart.reason.startswith("connection"):
+                self._apart.doubt()
             return False
         self._lost = False
         self._apart.rejoin()
@@ -479,7 +483,7 @@ class RedisStore:
                 async with asyncio.timeout(FAREWELL):
                     await self._opened
                     if self._stock:
-                        self._unsettled += [(unused, _UNUSED) for unused in self._stock.stale(float("inf"))]
+                        self._unsettled += [(unused, UNUSED) for unused in self._stock.stale(float("inf"))]
                     while self._unsettled and not self._lost:
                         self._to_settle.set()
                         await asyncio.sleep(0.001)

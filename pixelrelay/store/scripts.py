@@ -19,6 +19,7 @@ PARTS = {
     "rates": "Rate",
     "minutes": "Fixed",
     "slots": "Slots",
+    "budgets": "Budget",
     "records": "Records",
     "books": "Books",
     "ahead": "Ahead",

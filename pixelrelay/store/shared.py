@@ -7,10 +7,11 @@ reaches the server, nor what to do while none does.
 
 from __future__ import annotations
 
+from collections import Counter as Tally
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, islice
 from json import dumps
 from random import Random
 from typing import Any, TypeAlias
@@ -19,13 +20,27 @@ import anyio
 
 from pixelrelay import _clock
 from pixelrelay.quotas import WINDOW, Claim, Quota, Unit
-from pixelrelay.store.base import Change, DeploymentState, Full, Offer, Report, Reservation, Sight, Ticket
+from pixelrelay.store.base import (
+    UNUSED,
+    BudgetState,
+    Change,
+    DeploymentState,
+    Full,
+    Offer,
+    Report,
+    Reservation,
+    Shortage,
+    Sight,
+    Ticket,
+)
 from pixelrelay.store.health import HealthPolicy
 from pixelrelay.store.wire import (
     Raw,
     Seen,
+    SeenBudget,
     SeenQuota,
     Writer,
+    budget_state,
     change_of,
     claims_text,
     health_text,
@@ -38,9 +53,14 @@ Call: TypeAlias = Callable[[str, str], Awaitable[dict[str, Any]]]
 """``await call(step, asked)`` runs one step of the script with ``asked``, which is JSON, and returns its answer.
 ``LostError`` if there is none."""
 
+_Told: TypeAlias = tuple[str, str, int, float]
+"""A budget: its key, its spec, what was used of it, and how many seconds ago."""
+
 REMEMBERED = WINDOW + 1.0
 """Seconds for which what was granted is remembered, after which no window holds it."""
 MOST_REMEMBERED = 50_000
+MOST_BUDGETS = 10_000
+"""Of which is remembered how they stood: those of users come without end."""
 TOLD_AT_ONCE = 256
 """Bookings in one call when a server is told again; and tickets that are asked after in one."""
 REFRESHED_AT_ONCE = 64
@@ -77,11 +97,10 @@ class _Grant:
     """In which the server counted it."""
     extra: bool = False
     """Whether it was granted elsewhere."""
-    used: Mapping[Unit, int] | None = None
-    """As it was settled."""
+    settled: Report | None = None
 
     def amount(self, claim: Claim) -> int:
-        return claim.amount if self.used is None else self.used.get(claim.quota.unit, claim.amount)
+        return claim.amount if self.settled is None else self.settled.used_of(claim)
 
 
 @dataclass(slots=True, eq=False)
@@ -112,16 +131,29 @@ class _Server:
 
 @dataclass(slots=True)
 class _Mirror:
-    """What the server last told of deployments and quotas."""
+    """What the server last told of deployments, quotas and budgets."""
 
     seen: dict[str, Seen] = field(default_factory=dict)
     quotas: dict[str, SeenQuota] = field(default_factory=dict)
+    """Of accounts."""
+    budgets: dict[str, SeenBudget] = field(default_factory=dict)
+    """The one that was told of last behind all others."""
 
-    def note(self, deployment: str, claims: Sequence[Claim], raw: Raw, now: float) -> None:
-        self.seen[deployment] = Seen(raw, claims, now, raw[0])
-        quotas = self.quotas
-        for claim, counted in zip(claims, raw[3], strict=True):
-            quotas[claim.quota.key] = SeenQuota(claim.quota, counted, now)
+    def note(self, offer: Offer, raw: Raw, now: float) -> None:
+        self.seen[offer.deployment] = Seen(raw, offer.claims, now, raw[0])
+        quotas, counted = self.quotas, raw[3]
+        for claim, each in zip(offer.claims, counted, strict=False):
+            quotas[claim.quota.key] = SeenQuota(claim.quota, each, now)
+        if offer.ours:
+            for claim, each in zip(offer.ours, counted[len(offer.claims) :], strict=True):
+                if claim.quota.span is not None:
+                    self.note_budget(claim.quota, each, now)
+
+    def note_budget(self, quota: Quota, raw: Raw, now: float) -> None:
+        self.budgets.pop(quota.key, None)
+        self.budgets[quota.key] = SeenBudget(quota, raw, now)
+        while len(self.budgets) > MOST_BUDGETS:
+            del self.budgets[next(iter(self.budgets))]
 
     def shift(self, deployment: str, by: int) -> None:
         """Count what was taken or given back here since."""
@@ -215,11 +247,12 @@ class Shared:
             early = self._early.pop(id_, None)
         now, note = self._local(), self._mirror.note
         for offer, raw in zip(offers, reply["states"], strict=True):
-            note(offer.deployment, offer.claims, raw, now)
+            note(offer, raw, now)
         if "take" in reply:
-            got: Reservation | Ticket | Full = self._grant(id_, offers, reply["take"], probe=reply["probe"])
+            # At the moment of what was noted, which has it: what comes later is known to be later.
+            got: Reservation | Ticket | Full = self._grant(id_, offers, reply["take"], now, probe=reply["probe"])
             for number in range(1, reply.get("more", 0) + 1):
-                further = self._grant(f"{id_}.{number}", offers, reply["take"], probe=False)
+                further = self._grant(f"{id_}.{number}", offers, reply["take"], now, probe=False)
                 if ahead is not None:
                     ahead.append(further)
         elif "ticket" in reply:
@@ -228,13 +261,13 @@ class Shared:
             if early is not None:
                 self.hear(early)
         else:
-            got = Full(_seconds(reply["full"]))
+            got = _full(reply, offers)
         self._hear_all(reply)
         return got
 
-    def _grant(self, id_: str, offers: Sequence[Offer], index: int, *, probe: bool) -> Reservation:
+    def _grant(self, id_: str, offers: Sequence[Offer], index: int, at: float, *, probe: bool) -> Reservation:
         reservation = Reservation(id_, index, offers[index], probe=probe)
-        self._remember(_Grant(reservation, self._local(), self._epoch), held=True)
+        self._remember(_Grant(reservation, at, self._epoch), held=True)
         return reservation
 
     def _remember(self, grant: _Grant, *, held: bool) -> None:
@@ -338,10 +371,10 @@ class Shared:
                 self._doubtful[id_] = self._local()  # whoever waited for it has left
             return
         if "granted" in message:
-            place.outcome = self._grant(id_, place.offers, message["take"], probe=message["probe"])
+            place.outcome = self._grant(id_, place.offers, message["take"], self._local(), probe=message["probe"])
             self._mirror.shift(place.outcome.offer.deployment, 1)
         elif "dropped" in message:
-            place.outcome = Full(_seconds(message["full"]))
+            place.outcome = _full(message, place.offers)
         else:
             self._move(place)
         place.wake()
@@ -374,7 +407,7 @@ class Shared:
     def _forget(self, reservation: Reservation) -> None:
         grant = self._held.pop(reservation.id, None)
         if grant is not None:
-            grant.used = dict.fromkeys(Unit, 0)
+            grant.settled = UNUSED
             self._mirror.shift(reservation.offer.deployment, -1)
 
     async def settle(self, reservation: Reservation, report: Report) -> None:
@@ -390,13 +423,13 @@ class Shared:
         now = self._local()
         for (held, report), raws, changes in zip(settled, reply["states"], reply["changes"], strict=True):
             if (grant := self._held.pop(held.id, None)) is not None:
-                grant.used = report.used
-            self._mirror.note(held.offer.deployment, held.offer.claims, raws[0], now)
+                grant.settled = report
+            self._mirror.note(held.offer, raws[0], now)
             self._tell(changes)
         self._hear_all(reply)
 
     def _settlement(self, held: Reservation, report: Report) -> str:
-        offer = self._writer.named(held.offer.deployment, held.offer.claims)
+        offer = self._writer.named_whole(held.offer)
         told = report.cooldown > 0 and (report.rejected is None or not held.offer.claims)
         spread = 1.0 if told or held.id not in self._held else self._rng.uniform(0.8, 1.2)
         return report_text(held.id, offer, report, spread)
@@ -409,13 +442,27 @@ class Shared:
         undo = list(self._doubtful)
         stale = [(name, seen) for name, seen in self._mirror.seen.items() if now - seen.at > self._lease / 8]
         stale = sorted(stale, key=lambda each: each[1].at)[:REFRESHED_AT_ONCE]
+        refreshed = [Offer(name, tuple(seen.claims)) for name, seen in stale]
         offers = ",".join(self._writer.named(name, seen.claims) + ",0,0]" for name, seen in stale)
+        budgets = self._stale_budgets(now)
         waiting = list(self._places)[:TOLD_AT_ONCE]
-        reply = await self._ask("tend", f'"undo":{dumps(undo)},"waiting":{dumps(waiting)},"offers":[{offers}]')
-        for (name, seen), raw in zip(stale, reply["states"], strict=True):
-            self._mirror.note(name, seen.claims, raw, self._local())
+        reply = await self._ask(
+            "tend",
+            f'"undo":{dumps(undo)},"waiting":{dumps(waiting)},"offers":[{offers}]'
+            + (f',"budgets":{_budgets_text(budgets)}' if budgets else ""),
+        )
+        for offer, raw in zip(refreshed, reply["states"], strict=True):
+            self._mirror.note(offer, raw, self._local())
+        for quota, raw in zip(budgets, reply.get("budgets", ()), strict=True):
+            self._mirror.note_budget(quota, raw, self._local())
         self._undone(undo, now)
         self._hear_all(reply)
+
+    def _stale_budgets(self, now: float) -> Sequence[Quota]:
+        """Those that are not a single user's, and were not told of for a while."""
+        budgets = self._mirror.budgets.values()
+        stale = (seen.quota for seen in budgets if not seen.quota.personal and now - seen.at > self._lease / 8)
+        return list(islice(stale, REFRESHED_AT_ONCE))
 
     def _undone(self, undo: Iterable[str], now: float) -> None:
         """What was undone may still come true until its time is over: until then it is undone again."""
@@ -450,10 +497,11 @@ class Shared:
         booked = [text for id_, grant in grants.items() if (text := self._booking(grant, now, held=id_ in held))]
         batches = [booked[start : start + TOLD_AT_ONCE] for start in range(0, len(booked), TOLD_AT_ONCE)] or [[]]
         epoch = self._epoch
+        general, personal = self._recalled(grants.values(), now)
         for number, batch in enumerate(batches):
             parts = [f'"booked":[{",".join(batch)}]']
             if number == 0:
-                parts.append(f'"undo":{dumps(undo)},"holds":{dumps([*held, *self._places])}')
+                parts.append(f'"undo":{dumps(undo)},"holds":{dumps([*held, *self._places])},"budgets":{dumps(general)}')
             if number == len(batches) - 1:
                 parts.append(
                     f'"seen":[{self._expected(grants.values(), held, now)}],"waiting":{dumps(list(self._places))}'
@@ -463,6 +511,9 @@ class Shared:
             epoch = reply.get("epoch", epoch)
             self._take_in(reply)
             self._hear_all(reply)
+        while epoch != self._epoch and personal:
+            await self._call("join", self._asked(f'"budgets":{dumps(personal[:TOLD_AT_ONCE])}'))
+            del personal[:TOLD_AT_ONCE]
         self._epoch = epoch
         for grant in new:
             self._remember(grant, held=grant.reservation.id in held)
@@ -476,10 +527,10 @@ class Shared:
         """What the server has to be told of a grant: ``None`` where it counts nowhere any more."""
         age = now - grant.at
         offer = grant.reservation.offer
-        claims = [Claim(claim.quota, grant.amount(claim)) for claim in offer.claims]
+        claims = [Claim(claim.quota, grant.amount(claim)) for claim in offer.all_claims]
         if not held:
-            claims = [each for each in claims if each.amount > 0 and each.quota.unit is not Unit.CONCURRENT]
-            if age >= REMEMBERED or not claims:
+            claims = [each for each in claims if each.amount > 0 and _counts(each.quota, grant, age)]
+            if not claims:
                 return None
         parts = {
             "i": grant.reservation.id,
@@ -490,6 +541,7 @@ class Shared:
             "p": grant.reservation.probe,
             "l": max(0.0, offer.expected - age),
             "e": grant.epoch,
+            "x": grant.extra,
         }
         return f'{dumps(parts)[:-1]},"c":{claims_text(claims)}}}'
 
@@ -513,11 +565,31 @@ class Shared:
         own: defaultdict[Quota, tuple[int, int]] = defaultdict(lambda: (0, 0))
         for grant in grants:
             holds = grant.reservation.id in held
-            for claim in grant.reservation.offer.claims:
+            for claim in grant.reservation.offer.all_claims:
+                if claim.quota.span is not None:
+                    continue
                 if holds if claim.quota.unit is Unit.CONCURRENT else now - grant.at < WINDOW:
                     amount, (total, apart) = grant.amount(claim), own[claim.quota]
                     own[claim.quota] = total + amount, apart + (amount if grant.extra else 0)
         return own
+
+    def _recalled(self, grants: Iterable[_Grant], now: float) -> tuple[list[_Told], list[_Told]]:
+        """What a server that has lost everything has to know of budgets: of those of all, and of single users'.
+
+        That is what was used when they were last told of, and what this process was granted since.
+        """
+        since: Tally[str] = Tally()
+        for grant in grants:
+            for claim in grant.reservation.offer.ours if not grant.extra else ():
+                seen = self._mirror.budgets.get(claim.quota.key)
+                if seen is not None and grant.at > seen.at:
+                    since[claim.quota.key] += grant.amount(claim)
+        told: tuple[list[_Told], list[_Told]] = [], []
+        for key, seen in self._mirror.budgets.items():
+            if not seen.is_over(now):
+                used = budget_state(seen.raw).used + since[key]
+                told[seen.quota.personal].append((key, spec_text(seen.quota), used, now - seen.at))
+        return told
 
     # --- asking ------------------------------------------------------------------------------------------------
 
@@ -569,14 +641,26 @@ class Shared:
 
     # --- looking -----------------------------------------------------------------------------------------------
 
-    async def look(self, offers: Sequence[Offer]) -> Sight:
-        """The shared state of the deployments of ``offers``. Nothing is booked, made or joined by looking."""
-        reply = await self._call("look", self._asked(f'"offers":[{self._writer.offers(offers)}]'))
+    async def look(self, offers: Sequence[Offer], budgets: Sequence[Quota] = ()) -> Sight:
+        """The shared state of the deployments of ``offers``, and of ``budgets``. Not even joined by looking."""
+        asked = f'"offers":[{self._writer.offers(offers)}],"budgets":{_budgets_text(budgets)}'
+        reply = await self._call("look", self._asked(asked))
         mirror = _Mirror()
         for offer, raw in zip(offers, reply["states"], strict=True):
-            mirror.note(offer.deployment, offer.claims, raw, 0.0)
+            mirror.note(offer, raw, 0.0)
         states = {name: seen.state(mirror.quotas, 0.0) for name, seen in mirror.seen.items()}
-        return Sight(states, tuple(reply["names"]))
+        counted = zip(budgets, reply["budgets"], strict=True)
+        return Sight(states, tuple(reply["names"]), {quota.key: budget_state(raw) for quota, raw in counted})
+
+    def budget(self, quota: Quota) -> BudgetState:
+        """As last told."""
+        seen = self._mirror.budgets.get(quota.key)
+        return BudgetState() if seen is None else seen.state(self._local())
+
+    def budgets(self) -> Sequence[Quota]:
+        """Those that were told of, and count yet as far as is known."""
+        now = self._local()
+        return [seen.quota for seen in self._mirror.budgets.values() if not seen.is_over(now)]
 
     def state(self, deployment: str) -> DeploymentState:
         """As last told, with what this process took and gave back since, and cooldowns counted down."""
@@ -596,6 +680,8 @@ class Shared:
 
     def used(self, quota_key: str) -> int:
         """What all processes together had used of a quota when it was last told of."""
+        if quota_key in self._mirror.budgets:
+            return self._mirror.budgets[quota_key].state(self._local()).used
         seen = self._mirror.quotas.get(quota_key)
         return 0 if seen is None else int(seen.raw[0])
 
@@ -613,5 +699,21 @@ def _elsewhere(booked: Booked, now: float) -> _Grant:
     return _Grant(reservation, now - booked.age, epoch="", extra=True)
 
 
-def _seconds(told: float | None) -> float | None:
-    return None if told is None else float(told)
+def _counts(quota: Quota, grant: _Grant, age: float) -> bool:
+    """Whether what was granted some time ago, and is over, has to be told again."""
+    if quota.span is not None:
+        return grant.extra  # what the server granted, it has told of since
+    return quota.unit is not Unit.CONCURRENT and age < REMEMBERED
+
+
+def _budgets_text(budgets: Iterable[Quota]) -> str:
+    return dumps([(quota.key, spec_text(quota)) for quota in budgets])
+
+
+def _full(told: Mapping[str, Any], offers: Sequence[Offer]) -> Full:
+    seconds = None if told["full"] is None else float(told["full"])
+    if "shortage" not in told:
+        return Full(seconds)
+    index, number, used = told["shortage"]
+    claim = offers[index].all_claims[number]
+    return Full(seconds, Shortage(claim.quota, claim.amount, used))

@@ -87,12 +87,16 @@ class Stock:
 
 
 def _in_batches(offer: Offer) -> bool:
-    """Whether all that it claims are large quotas of a window; spaced calls and slots cannot be had ahead."""
-    return bool(offer.claims) and all(
-        claim.quota.limit >= LARGE
-        and claim.quota.unit is not Unit.CONCURRENT
-        and claim.quota.shape in (Shape.ROLLING, Shape.SLICED)
-        for claim in offer.claims
+    """Whether all that it claims are large quotas of a window; spaced calls, slots and money are not had ahead."""
+    return (
+        bool(offer.claims)
+        and not offer.ours
+        and all(
+            claim.quota.limit >= LARGE
+            and claim.quota.unit is not Unit.CONCURRENT
+            and claim.quota.shape in (Shape.ROLLING, Shape.SLICED)
+            for claim in offer.claims
+        )
     )
 
 

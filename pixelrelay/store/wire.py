@@ -6,12 +6,12 @@ A pick pays for this each time, so what does not change, the claims of a deploym
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from json import dumps
 from typing import Any
 
-from pixelrelay.quotas import Claim, Quota, Unit
-from pixelrelay.store.base import Change, DeploymentState, Offer, Probation, QuotaState, Report
+from pixelrelay.quotas import Calendar, Claim, Quota, Unit
+from pixelrelay.store.base import BudgetState, Change, DeploymentState, Offer, Probation, QuotaState, Report
 from pixelrelay.store.health import HealthPolicy
 
 KEPT = 4096
@@ -19,12 +19,15 @@ KEPT = 4096
 
 Raw = Sequence[Any]
 """A deployment as the scripts tell it: in flight, probation, seconds to cool, and of each quota what is used, what is
-admitted, and the stated limit if one is known."""
+admitted, and the stated limit if one is known; of a budget what is used, what is reserved, and when some is free."""
 
 
 def spec_text(quota: Quota) -> str:
     counts = int(quota.counts_rejected)
-    return f"{quota.unit.value}|{quota.limit}|{quota.shape.value}|{counts}|{quota.guard!r}"
+    text = f"{quota.unit.value}|{quota.limit}|{quota.shape.value}|{counts}|{quota.guard!r}"
+    if quota.span is not None:
+        return f"{text}|{quota.span.value if isinstance(quota.span, Calendar) else quota.span}"
+    return f"{text}|ours" if quota.ours else text
 
 
 def claims_text(claims: Sequence[Claim]) -> str:
@@ -55,11 +58,24 @@ class Writer:
 
     def offers(self, offers: Sequence[Offer]) -> str:
         named = self.named
-        return ",".join([f"{named(o.deployment, o.claims)},{float(o.expected)!r},{float(o.least)!r}]" for o in offers])
+        return ",".join(
+            [
+                f"{named(o.deployment, o.claims)},{float(o.expected)!r},{float(o.least)!r}{_ours(o.ours)}]"
+                for o in offers
+            ]
+        )
+
+    def named_whole(self, offer: Offer) -> str:
+        """An offer of which nothing but the deployment and all claims is told."""
+        return f"{self.named(offer.deployment, offer.claims)},0,0{_ours(offer.ours)}]"
+
+
+def _ours(claims: Sequence[Claim]) -> str:
+    return f",{claims_text(claims)}" if claims else ""
 
 
 def report_text(id_: str, offer: str, report: Report, spread: float) -> str:
-    """``offer`` as ``Writer.named`` has written it."""
+    """``offer`` as ``Writer.named_whole`` has written it."""
     parts: dict[str, Any] = {
         "id": id_,
         "verdict": report.verdict.value,
@@ -69,11 +85,13 @@ def report_text(id_: str, offer: str, report: Report, spread: float) -> str:
     }
     if report.used:
         parts["used"] = {unit.value: amount for unit, amount in report.used.items()}
+    if report.ours:
+        parts["ours"] = {unit.value: amount for unit, amount in report.ours.items()}
     if report.rejected is not None:
         parts["rejected"] = [unit.value for unit in report.rejected]
     if report.seen_limits:
         parts["seen"] = [[seen.unit.value, seen.limit] for seen in report.seen_limits]
-    return f'{dumps(parts)[:-1]},"offer":{offer}]}}'
+    return f'{dumps(parts)[:-1]},"offer":{offer}}}'
 
 
 def health_text(policy: HealthPolicy) -> str:
@@ -119,3 +137,27 @@ class SeenQuota:
         concurrent = self.quota.unit is Unit.CONCURRENT
         stated = self.raw[2] if len(self.raw) > 2 and not concurrent else None
         return QuotaState(self.quota.unit, self.raw[0], self.quota.limit, self.raw[1], stated)
+
+
+@dataclass(slots=True)
+class SeenBudget:
+    """A budget as it was last told of."""
+
+    quota: Quota
+    raw: Raw
+    at: float
+
+    def is_over(self, now: float) -> bool:
+        """Whether it is known that nothing of it counts any more."""
+        frees = budget_state(self.raw).frees
+        return frees is None or (isinstance(self.quota.span, Calendar) and now - self.at >= frees)
+
+    def state(self, now: float) -> BudgetState:
+        if self.is_over(now):
+            return BudgetState()
+        told = budget_state(self.raw)
+        return replace(told, frees=None if told.frees is None else max(0.0, told.frees - (now - self.at)))
+
+
+def budget_state(raw: Raw) -> BudgetState:
+    return BudgetState(raw[0], raw[1], float(raw[2]) if len(raw) > 2 else None)

@@ -18,7 +18,19 @@ from random import Random
 from pixelrelay import FailureKind, NotServedError, PixelRelayError, Router
 from pixelrelay.config import load as read_config
 from pixelrelay.events import AttemptFinished, Event, StoreAsked, StoreModeChanged
-from pixelrelay.store.base import DeploymentState, Full, Notice, Offer, Report, Reservation, Store, Ticket
+from pixelrelay.quotas import Quota
+from pixelrelay.store.base import (
+    BudgetState,
+    DeploymentState,
+    Full,
+    Notice,
+    Offer,
+    Report,
+    Reservation,
+    Sight,
+    Store,
+    Ticket,
+)
 from pixelrelay.store.health import HealthPolicy
 from pixelrelay.store.opening import open_store
 from tests.fleet.accounts import SIZE
@@ -62,6 +74,12 @@ class Watched:
 
     def state(self, deployment: str) -> DeploymentState:
         return self.store.state(deployment)
+
+    def budget(self, quota: Quota) -> BudgetState:
+        return self.store.budget(quota)
+
+    async def look(self, offers: Sequence[Offer], budgets: Sequence[Quota] = ()) -> Sight:
+        return await self.store.look(offers, budgets)
 
     def in_flight(self, deployment: str) -> int:
         return self.store.in_flight(deployment)

@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 )
 
 from pixelrelay import _clock
-from pixelrelay.quotas import Claim, Quota, SeenLimit, Shape, Unit
+from pixelrelay.quotas import Calendar, Claim, Quota, SeenLimit, Shape, Span, Unit
 from pixelrelay.store.base import Change, Full, Offer, Report, Reservation, Ticket, Verdict
 from pixelrelay.store.health import HealthPolicy
 from pixelrelay.store.memory import MemoryStore
@@ -58,6 +58,15 @@ QUOTAS: dict[str, tuple[Quota, ...]] = {
     "free": (),
 }
 NAMES = sorted(QUOTAS)
+DAILY = Quota("budget:daily", Unit.DOLLARS, 40, span=Calendar.DAY, ours=True)
+ROLLING = Quota("budget:rolling", Unit.DOLLARS, 25, span=90, ours=True)
+OURS: dict[str, tuple[Quota, ...]] = {
+    "nobody": (),
+    "somebody": (DAILY, ROLLING),
+    "anna": (ROLLING, Quota("budget:each:anna", Unit.DOLLARS, 12, span=Calendar.HOUR, ours=True, personal=True)),
+    "bert": (ROLLING, Quota("budget:each:bert", Unit.DOLLARS, 12, span=60, ours=True, personal=True)),
+    "key": (Quota("key:k/requests", Unit.REQUESTS, 5, ours=True), Quota("key:k/slots", Unit.CONCURRENT, 4, ours=True)),
+}
 
 
 def side_by_side(examples: int) -> settings:
@@ -82,7 +91,7 @@ def outline(got: object) -> object:
         case Ticket(seconds=seconds):
             return "ticket", pytest.approx(seconds, abs=CLOSE)
         case Full(seconds=seconds):
-            return "full", None if seconds is None else pytest.approx(seconds, abs=CLOSE)
+            return "full", got.shortage, None if seconds is None else pytest.approx(seconds, abs=CLOSE)
         case _:
             return got
 
@@ -111,6 +120,7 @@ class Twins(RuleBasedStateMachine):
         self.runner = asyncio.Runner(loop_factory=VirtualLoop)
         self.pairs: list[Pair] = []
         self.quotas = dict(QUOTAS)
+        self.ours = dict(OURS)
         self.changes: tuple[list[Change], list[Change]] = [], []
         self.taken: set[str] = set()
 
@@ -133,10 +143,15 @@ class Twins(RuleBasedStateMachine):
 
         self.run(step())
 
-    def offer(self, name: str, images: int, expected: float, least: float) -> Offer:
+    def offer(
+        self, name: str, images: int, expected: float, least: float, who: str = "nobody", dollars: int = 0
+    ) -> Offer:
         asked = {Unit.REQUESTS: 1, Unit.IMAGES: images, Unit.MEGAPIXELS: images * 1_100_000, Unit.CONCURRENT: images}
-        claims = tuple(Claim(quota, asked[quota.unit]) for quota in self.quotas[name])
-        return Offer(name, claims, expected, least)
+        asked[Unit.DOLLARS] = images * dollars
+        claims, ours = (
+            tuple(Claim(quota, asked[quota.unit]) for quota in quotas) for quotas in (self.quotas[name], self.ours[who])
+        )
+        return Offer(name, claims, expected, least, ours)
 
     @rule(
         process=st.integers(0, 1),
@@ -148,6 +163,8 @@ class Twins(RuleBasedStateMachine):
         panic=st.booleans(),
         expected=st.sampled_from((1.0, 8.0, 20.0)),
         least=st.sampled_from((0.0, 0.0, 9.5)),
+        who=st.sampled_from(("nobody", *OURS)),
+        dollars=st.sampled_from((0, 2, 3, 5, 9)),
     )
     def reserve(
         self,
@@ -160,9 +177,11 @@ class Twins(RuleBasedStateMachine):
         panic: bool,
         expected: float,
         least: float,
+        who: str,
+        dollars: int,
     ) -> None:
         asked = {"patience": patience, "within": within, "priority": priority, "panic": panic}
-        offers = [self.offer(name, images, expected, least) for name in names]
+        offers = [self.offer(name, images, expected, least, who, dollars + at) for at, name in enumerate(names)]
         self.run(self._reserve(process, offers, asked))
 
     @rule(
@@ -170,10 +189,11 @@ class Twins(RuleBasedStateMachine):
         many=st.sampled_from((10, 70)),
         patience=st.sampled_from((60.0, 1000.0)),
         urgent=st.integers(0, 9),
+        who=st.sampled_from(("nobody", "nobody", *OURS)),
     )
-    def reserve_for_a_crowd(self, names: list[str], many: int, patience: float, urgent: int) -> None:
+    def reserve_for_a_crowd(self, names: list[str], many: int, patience: float, urgent: int, who: str) -> None:
         """Who waits in a long line is foreseen less often."""
-        offers = [self.offer(name, 1, 5.0, 0.0) for name in names if name != "free"]
+        offers = [self.offer(name, 1, 5.0, 0.0, who, 4) for name in names if name != "free"]
 
         async def step() -> None:
             for number in range(min(many, self.most)):
@@ -219,6 +239,7 @@ class Twins(RuleBasedStateMachine):
         pick=st.integers(0, 50),
         verdict=st.sampled_from((Verdict.WELL, Verdict.WELL, Verdict.ILL, Verdict.SILENT)),
         used=st.none() | st.dictionaries(st.sampled_from(Unit), st.integers(0, 4), max_size=3),
+        ours=st.none() | st.dictionaries(st.sampled_from((Unit.DOLLARS, Unit.REQUESTS)), st.integers(0, 30)),
         cooldown=st.sampled_from((0.0, 0.0, 0.0, 3.0, 25.0)),
         grows=st.booleans(),
         rejected=st.none() | st.frozensets(st.sampled_from(Unit), max_size=2),
@@ -230,6 +251,7 @@ class Twins(RuleBasedStateMachine):
         pick: int,
         verdict: Verdict,
         used: dict[Unit, int] | None,
+        ours: dict[Unit, int] | None,
         cooldown: float,
         grows: bool,
         rejected: frozenset[Unit] | None,
@@ -238,7 +260,7 @@ class Twins(RuleBasedStateMachine):
     ) -> None:
         held = self.held()
         pair, memory, shared = held[pick % len(held)]
-        report = Report(verdict, used, cooldown, grows, rejected, tuple(seen))
+        report = Report(verdict, used, ours, cooldown, grows, rejected, tuple(seen))
 
         async def step() -> None:
             for _ in range(2 if again else 1):
@@ -308,7 +330,7 @@ class Twins(RuleBasedStateMachine):
         if waiters:
             line.made_room(_clock.now())
 
-    @rule(gap=st.sampled_from((0.01, 0.7, 3.0, 10.0, 10.3, 30.0, 60.3, 61.0)) | st.floats(0.001, 25))
+    @rule(gap=st.sampled_from((0.01, 0.7, 3.0, 10.0, 10.3, 30.0, 60.3, 61.0, 1400.0)) | st.floats(0.001, 25))
     def pass_time(self, gap: float) -> None:
         self.run(asyncio.sleep(gap))
 
@@ -330,6 +352,17 @@ class Twins(RuleBasedStateMachine):
             for deployment, quotas in self.quotas.items()
         }
 
+    @rule(
+        which=st.sampled_from((DAILY, ROLLING)),
+        limit=st.integers(5, 40),
+        span=st.sampled_from((*Calendar, 60, 90, 600)),
+    )
+    def respecify_a_budget(self, which: Quota, limit: int, span: Span) -> None:
+        self.ours = {
+            who: tuple(replace(quota, limit=limit, span=span) if quota.key == which.key else quota for quota in quotas)
+            for who, quotas in self.ours.items()
+        }
+
     @invariant()
     def both_say_the_same(self) -> None:
         if not hasattr(self, "server"):
@@ -344,16 +377,21 @@ class Twins(RuleBasedStateMachine):
 
     async def _look(self) -> None:
         offers = [self.offer(name, 1, 0.0, 0.0) for name in NAMES]
-        sight = await self.shared[0].look(offers)
+        budgets = {quota.key: quota for quotas in self.ours.values() for quota in quotas if quota.span is not None}
+        sight = await self.shared[0].look(offers, list(budgets.values()))
+        alone = await self.memory.look(offers, list(budgets.values()))
+        for key, state in alone.budgets.items():
+            shared, frees = sight.budgets[key], None if state.frees is None else pytest.approx(state.frees, abs=CLOSE)
+            assert (shared.used, shared.reserved, shared.frees) == (state.used, state.reserved, frees), key
         for name in NAMES:
-            memory, shared = self.memory.state(name), sight.deployments[name]
-            assert (shared.in_flight, shared.probation) == (memory.in_flight, memory.probation), name
+            memory, there = self.memory.state(name), sight.deployments[name]
+            assert (there.in_flight, there.probation) == (memory.in_flight, memory.probation), name
             if memory.quotas or not self.quotas[name]:
-                assert shared.cooling == pytest.approx(memory.cooling, abs=CLOSE)
-            for key, state in memory.quotas.items():
+                assert there.cooling == pytest.approx(memory.cooling, abs=CLOSE)
+            for key, quota in memory.quotas.items():
                 # A new configuration is known to look at once, and is counted by only when somebody reserves.
-                assert (shared.quotas[key].used, shared.quotas[key].learned) == (state.used, state.learned), key
-                assert shared.quotas[key].stated == state.stated
+                assert (there.quotas[key].used, there.quotas[key].learned) == (quota.used, quota.learned), key
+                assert there.quotas[key].stated == quota.stated
 
     def teardown(self) -> None:
         async def stop() -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import pytest
 import trio
 
-from pixelrelay.quotas import Claim, Quota, Unit
+from pixelrelay.quotas import Calendar, Claim, Quota, Unit
 from pixelrelay.store.base import (
     Asked,
     Full,
@@ -276,6 +276,50 @@ async def test_what_all_have_used_counts_against_the_shares(server: RedisServer)
         later = len(await taken(one, a_minute(20), 20)) + len(await taken(other, a_minute(20), 20))
         assert first + 2 + later <= 20
         assert len(await taken(other, a_minute(20), 1)) == 0
+
+
+def costing(dollars: int, cap: int, name: str = "daily") -> Offer:
+    return Offer("east", ours=(Claim(budget(cap, name), dollars),))
+
+
+def budget(cap: int, name: str = "daily") -> Quota:
+    return Quota(f"budget:{name}", Unit.DOLLARS, cap, span=Calendar.MONTH, ours=True)
+
+
+async def spent(store: RedisStore, cap: int) -> int:
+    return (await store.look([], [budget(cap)])).budgets[budget(cap).key].used
+
+
+async def test_a_lost_store_s_budgets_are_shared_out_and_what_was_spent_meanwhile_is_told_and_added(
+    server: RedisServer,
+) -> None:
+    async with fleet_of(server) as fleet:
+        one, other = fleet.process(), fleet.process()
+        await taken(other, costing(10, 100), 2)
+        await taken(one, costing(10, 100), 2)
+        await other.reserve([costing(1000, 100)])  # so that it has heard of what the first has spent
+        server.pause()
+        mine, theirs = await taken(one, costing(10, 100), 9), await taken(other, costing(10, 100), 9)
+        assert [len(mine), len(theirs)] == [3, 3], "a half of what was left for each"
+        assert await take(one, costing(60, 100, "dear")) is None, "more than its part is passed by no call"
+        for held in (*mine, *theirs):
+            store = one if held in mine else other
+            await store.settle(held, Report(Verdict.WELL, ours={Unit.DOLLARS: 7}))
+        server.resume()
+        for store in (one, other):
+            await until_mode(store, degraded=False)
+        assert await spent(one, 100) == 40 + 6 * 7
+
+
+async def test_a_server_that_forgets_everything_is_told_what_was_spent(server: RedisServer) -> None:
+    async with fleet_of(server) as fleet:
+        one, other = fleet.process(), fleet.process()
+        await taken(one, costing(10, 100), 4)
+        await taken(other, costing(10, 100), 3)
+        with server.client() as client:
+            client.flushall()
+        assert len(await taken(other, costing(10, 100), 9)) == 3
+        assert await take(one, costing(10, 100)) is None
 
 
 async def test_a_server_that_forgets_everything_is_told_again(server: RedisServer) -> None:

@@ -60,6 +60,15 @@ function Ahead.free_at(offer)
   return all_at_once(offer, moment, 'earliest')
 end
 
+-- The limit of our own for which the offer has to wait until `at`, which `free_at` named: the number of its claim.
+function Ahead.shortage(offer, at)
+  for i, claim in ipairs(offer and offer.claims or {}) do
+    local q = Records.quota(claim)
+    if q.ours and not Books.quota_has_room(q, claim[3]) and
+      q.counter.earliest(q, claim[3], now) >= at - INSTANT then return i, q end
+  end
+end
+
 -- Note that `id` is thought to take `offer` at `at`. The deployments for which that may change what is thought.
 function Ahead.plan(id, offer, at)
   local touched = { [offer.d] = true }

@@ -50,15 +50,20 @@ function Books.take(id, offer, was)
   return { id = id, index = offer.i, probe = probe }
 end
 
--- As the reply tells it: in flight, probation, seconds to cool, and of each quota used, learned and stated.
+-- As the reply tells it: in flight, probation, seconds to cool, and of each quota used, learned and stated; of a budget
+-- see budgets.lua.
 function Books.state(name, claims)
   local d = Records.deployment(name)
   local free_at, counted = Health.free_at(d), {}
   for i, claim in ipairs(claims) do
     local q = Records.quota(claim)
     free_at = max(free_at, q.cooling)
-    counted[i] = q.seen and format('[%d,%d,%d]', q.counter.used(q), q.most, q.seen)
-      or format('[%d,%d]', q.counter.used(q), q.most)
+    if q.span then
+      counted[i] = Budget.state(q)
+    else
+      counted[i] = q.seen and format('[%d,%d,%d]', q.counter.used(q), q.most, q.seen)
+        or format('[%d,%d]', q.counter.used(q), q.most)
+    end
   end
   return format('[%d,"%s",%.6f,[%s]]', d.in_flight, Health.probation(d), free_at - now, concat(counted, ','))
 end
@@ -66,5 +71,15 @@ end
 function Books.states(offers)
   local states = {}
   for i, offer in ipairs(offers) do states[i] = Books.state(offer.d, offer.claims) end
+  return '[' .. concat(states, ',') .. ']'
+end
+
+-- The same of budgets alone, each {key, spec}.
+function Books.budgets(sent)
+  local states = {}
+  for i, budget in ipairs(sent) do
+    local q = Records.quota(budget)
+    states[i] = q.span and Budget.state(q) or '[0,0]'
+  end
   return '[' .. concat(states, ',') .. ']'
 end

@@ -37,6 +37,12 @@ local function restore(booked)
         Slots.enter(q, id, amount, booked.l or 0)
         if counts then Phantoms.told(q, amount) end
       end
+    elseif q.counter == Budget then
+      -- What was granted here in an older epoch is in what was seen of it; what was granted elsewhere, nobody saw.
+      local part = q.clock.part(at + meta.base)
+      detail = format('%d', part)
+      if counts and booked.x then Budget.enter(q, part, amount, false) end
+      if booked.h then Budget.hold(q, part, amount) end
     elseif q.counter == Fixed then
       local first, last = Fixed.minutes_at(q, at)
       detail = format('%d,%d', first, last)
@@ -87,6 +93,11 @@ function Joining.join()
     for _, id in ipairs(call('HKEYS', K .. 'h:' .. me)) do
       if not holds[id] then Settling.free(id, true) end
     end
+  end
+  -- Each is {key, spec, used, seconds ago}.
+  for _, seen in ipairs(fresh and asked.budgets or {}) do
+    local q = Records.quota(seen)
+    if q.counter == Budget then Budget.recall(q, seen[3], seen[4]) end
   end
   for _, booked in ipairs(asked.booked or {}) do restore(booked) end
   -- Each is {key, spec, used in all where the state was lost, used in all while this process was apart}.

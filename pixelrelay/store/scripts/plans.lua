@@ -135,5 +135,6 @@ function Plans.forget(q)
   call('DEL', K .. 'p:' .. q.key, K .. 't:' .. q.key)
   q.plans, q.plan_sum, q.plan_odd, q.plan, q.thought = 0, 0, 0, nil, nil
   q.plan_at, q.plan_amount, q.last_plan, q.planned_minutes = 0, 0, LONG_AGO, {}
+  if q.span then q.planned_parts = {} end
   q.dirty = true
 end

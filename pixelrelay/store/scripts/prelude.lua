@@ -19,6 +19,7 @@ local function part()
   return setmetatable({}, UNFILLED)
 end
 
-local Common, Rules, Health, Plans, Rate, Fixed, Slots = part(), part(), part(), part(), part(), part(), part()
+local Common, Rules, Health, Plans = part(), part(), part(), part()
+local Rate, Fixed, Slots, Budget = part(), part(), part(), part()
 local Records, Books, Ahead, Line, Places, Waiting = part(), part(), part(), part(), part(), part()
 local Settling, Learning, Fleet, Joining, Phantoms, Steps = part(), part(), part(), part(), part(), part()

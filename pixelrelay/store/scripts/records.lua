@@ -7,23 +7,28 @@ local quotas, deployments = {}, {}
 Records.quotas = quotas
 
 -- A quota `q`. `key`, `spec`, `counter`; `version`, that changes when it is counted in another way; `cooling`: until when.
--- What it has learned: see rules.lua. What is booked: see rates.lua, minutes.lua and slots.lua. What is planned: see
--- plans.lua. `phantom`: see joining.lua.
+-- What it has learned: see rules.lua. What is booked: see rates.lua, minutes.lua, slots.lua and budgets.lua. What is
+-- planned: see plans.lua. `phantom`: see phantoms.lua.
 local NEW = {
   version = 0, cooling = LONG_AGO, count = 0, clean = 0, step = 0, factor = 1, needed = Rules.CLEAN_RUN,
   stepped = LONG_AGO, odd = 0, sum = 0, first_at = 0, last_at = LONG_AGO, last_amount = 0, number = 0, forgotten = 0,
-  plans = 0, plan_sum = 0, plan_odd = 0, plan_at = 0, plan_amount = 0, last_plan = LONG_AGO,
+  ours = false, plans = 0, plan_sum = 0, plan_odd = 0, plan_at = 0, plan_amount = 0, last_plan = LONG_AGO,
 }
 
 local specs = {}
 
--- A spec is the text `unit|limit|shape|counts_rejected|guard`. What follows from it is found through the metatable.
+-- A spec is the text `unit|limit|shape|counts_rejected|guard`, and of a limit of our own `|ours` behind it, or the span
+-- of a budget. What follows from it is found through the metatable.
 local function spec_of(text)
   local spec = specs[text]
   if not spec then
-    local unit, limit, shape, guard = string.match(text, '^(%a+)|(%d+)|(%a+)|%d|(.*)$')
+    local unit, limit, shape, guard, span = string.match(text, '^(%a+)|(%d+)|(%a+)|%d|([^|]*)|?(.*)$')
     local counter = unit == 'concurrent' and Slots or shape == 'fixed' and Fixed or Rate
     local values = { unit = unit, limit = tonumber(limit), shape = shape, guard = tonumber(guard), counter = counter }
+    if span ~= '' then
+      values.ours = true
+      if span ~= 'ours' then values.counter, values.span, values.clock = Budget, span, Budget.clock_of(span) end
+    end
     spec = { __index = setmetatable(values, { __index = NEW }) }
     specs[text] = spec
   end
@@ -53,6 +58,12 @@ local function quota_text(q)
     )
   elseif q.counter == Slots then
     text = text .. format(',"count":%d', q.count)
+  elseif q.counter == Budget then
+    text = text .. format(
+      ',"booked":%s,"reserved":%s,"planned_parts":%s,"forgotten":%d',
+      flat(q.booked), flat(q.reserved), flat(q.plans > 0 and q.planned_parts), q.forgotten
+    )
+    if q.recalled then text = text .. format(',"recalled":%d', q.recalled) end
   else
     text = text .. format(',"minutes":%s,"forgotten":%d', flat(q.minutes), q.forgotten)
   end
@@ -86,16 +97,29 @@ end
 local function made(key, spec)
   local q = setmetatable({ key = key, spec = spec, fresh_record = true }, spec_of(spec))
   if q.counter == Fixed then q.minutes, q.planned_minutes = {}, {} end
+  if q.counter == Budget then q.booked, q.reserved, q.planned_parts = {}, {}, {} end
   Rules.apply(q)
   return q
 end
 
+-- Of a budget, what was spent in an older epoch is known; who had reserved it is not.
+local function carried_over(key, q)
+  local kept = made(key, q.spec)
+  if kept.counter ~= Budget then return nil end
+  kept.booked, kept.version, kept.forgotten = unflat(q.booked), q.version, q.forgotten
+  kept.recalled = Budget.used(kept)
+  return kept
+end
+
 local function read_quota(key, text)
   local q = cjson.decode(text)
-  if q.tag ~= meta.tag then return nil end
+  if q.tag ~= meta.tag then return carried_over(key, q) end
   setmetatable(q, spec_of(q.spec))
   q.key = key
   local counter = q.counter
+  if counter == Budget then
+    q.booked, q.reserved, q.planned_parts = unflat(q.booked), unflat(q.reserved), unflat(q.planned_parts)
+  end
   if counter == Fixed then q.minutes, q.planned_minutes = unflat(q.minutes), unflat(q.planned_minutes) end
   Rules.apply(q)
   if counter == Rate and q.count > 0 and q.last_at < now - 3 * q.longest then -- its log has expired
@@ -190,7 +214,7 @@ function Records.save()
     if q.dirty then
       if q.fresh_record then Plans.clear(key) end
       if q.swept then call('DEL', K .. 'l:' .. key) end
-      call('SET', K .. 'q:' .. key, quota_text(q), 'EX', DAY)
+      call('SET', K .. 'q:' .. key, quota_text(q), 'EX', q.counter == Budget and Budget.lasts(q) or DAY)
       if q.thinks then Slots.save_thought(q) end
     end
   end
@@ -201,11 +225,12 @@ end
 
 -- A configuration was loaded anew: the limits change, what has been counted stays.
 local function respecify(q, spec)
-  local key, before, used = q.key, q.counter, q.counter.used(q)
+  local key, before, span, used = q.key, q.counter, q.span, q.counter.used(q)
   if before == Fixed then used = used + Fixed.used(q, now - Common.WINDOW) end
   q.spec = spec
   setmetatable(q, spec_of(spec))
-  if q.counter ~= before then
+  local anew = q.counter ~= before or q.span ~= span
+  if anew then
     -- The two kinds keep different books, so what one has counted is carried over as if it were booked now.
     local version, cooling, draws = q.version + 1, q.cooling, q.deployments
     Plans.clear(key)
@@ -216,7 +241,12 @@ local function respecify(q, spec)
   Rules.apply(q)
   q.dirty = true
   meta.upset = '1'
-  if q.counter ~= before and used > 0 then q.counter.book(q, '', used, 0) end
+  if anew and q.counter == Budget then
+    Budget.book(q, '', 0, 0)
+    Budget.enter(q, q.clock.part(now + meta.base), used, false)
+  elseif anew and used > 0 then
+    q.counter.book(q, '', used, 0)
+  end
 end
 
 -- What was asked for last is what is configured.

@@ -25,6 +25,10 @@ function Rules.apply(q)
     q.most = q.slots and min(q.limit, q.slots) or q.limit
     return
   end
+  if q.span then
+    q.largest, q.most = q.limit, q.limit
+    return
+  end
   q.largest = q.seen and min(q.limit, q.seen) or q.limit
   q.most = max(1, floor(q.largest * q.factor + 1e-9))
   local shape = Rules.shape(q)

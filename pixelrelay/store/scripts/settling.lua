@@ -42,7 +42,7 @@ end
 local function speaks_of(rejected, q, counted)
   if #rejected > 0 then return contains(rejected, q.unit) end
   local rates = false
-  for _, each in ipairs(counted) do rates = rates or each.q.unit ~= 'concurrent' end
+  for _, each in ipairs(counted) do rates = rates or (each.q.unit ~= 'concurrent' and not each.q.ours) end
   return (q.unit ~= 'concurrent') == rates
 end
 
@@ -75,7 +75,7 @@ local function learn(held, report, counted, changes)
   local changed = false
   for _, each in ipairs(counted) do
     local q = each.q
-    if teaches(q, report) then
+    if not q.ours and teaches(q, report) then
       local before, most = Learning.signature(q), q.most
       state_seen(q, report.seen or {})
       changed = learn_from(q, report, counted, each.claim.amount) or changed
@@ -117,28 +117,30 @@ end
 -- Settle what is held; what it changed beyond its own reservation is added to `changes`.
 function Settling.settle(held, report, changes)
   release(held)
-  local counted = {}
+  local counted, of_account = {}, false
   for _, claim in ipairs(held.claims) do
     local q = Records.counted(claim.key)
     if q then counted[#counted + 1] = { q = q, claim = claim } end
+    of_account = of_account or not (q and q.ours)
   end
   -- What taught is learned before what was held is given back: the in-flight count at a 429 includes its own.
   local changed = learn(held, report, counted, changes)
   for _, each in ipairs(counted) do
     local q, claim = each.q, each.claim
-    local used = report.used and Common.known(report.used[q.unit]) or claim.amount
-    if used ~= claim.amount or q.unit == 'concurrent' then
+    local told = report.used
+    if q.ours then told = report.ours end
+    local used = told and Common.known(told[q.unit]) or claim.amount
+    if used ~= claim.amount or q.unit == 'concurrent' or q.span then
       changed = give_back(q, held.id, claim, used) or changed
     end
   end
-  changed = judge(held, report, not report.rejected or #held.claims == 0, changes) or changed
+  changed = judge(held, report, not report.rejected or not of_account, changes) or changed
   if changed then Line.made_room() end
 end
 
 local SILENT = { verdict = 'silent', cooldown = 0 }
-local UNDONE = {
-  verdict = 'silent', cooldown = 0, used = { requests = 0, images = 0, megapixels = 0, concurrent = 0 },
-}
+local NOTHING = { requests = 0, images = 0, megapixels = 0, concurrent = 0, dollars = 0 }
+local UNDONE = { verdict = 'silent', cooldown = 0, used = NOTHING, ours = NOTHING }
 
 -- Give back a place, or what is held; `ended`: what it used of rates stays used.
 function Settling.free(id, ended, changes)

@@ -7,10 +7,13 @@ local function quoted_list(texts)
   return '[' .. concat(texts, ',') .. ']'
 end
 
--- An offer as it is sent: {deployment, claims, expected, least}.
+-- An offer as it is sent: {deployment, claims, expected, least}, and behind them claims on limits of our own, if any.
 local function read_offers(sent)
   local offers = {}
-  for i, o in ipairs(sent or {}) do offers[i] = { d = o[1], claims = o[2], e = o[3], least = o[4], i = i - 1 } end
+  for i, o in ipairs(sent or {}) do
+    offers[i] = { d = o[1], claims = o[2], e = o[3], least = o[4], i = i - 1 }
+    for _, claim in ipairs(o[5] or {}) do table.insert(o[2], claim) end
+  end
   Records.fetch(offers)
   return offers
 end
@@ -120,7 +123,7 @@ function Steps.tend()
   Line.serve()
   if not Line.empty() and now + INSTANT >= meta.looked + Common.SOON then Waiting.look_again() end
   Joining.reconcile(asked.waiting or {})
-  return finish({ '"states":' .. Books.states(offers) })
+  return finish({ '"states":' .. Books.states(offers), asked.budgets and '"budgets":' .. Books.budgets(asked.budgets) })
 end
 
 function Steps.join()
@@ -132,5 +135,6 @@ end
 function Steps.look()
   local names = {}
   for i, name in ipairs(call('ZRANGE', K .. 'procs', 0, -1)) do names[i] = cjson.encode(name) end
-  return '{"states":' .. Books.states(read_offers(asked.offers)) .. ',"names":' .. quoted_list(names) .. '}'
+  local states, budgets = Books.states(read_offers(asked.offers)), Books.budgets(asked.budgets or {})
+  return format('{"states":%s,"budgets":%s,"names":%s}', states, budgets, quoted_list(names))
 end

@@ -94,11 +94,17 @@ local function forecast()
   Plans.write()
 end
 
--- When the place's turn would come if it were last in the line, in seconds, as JSON.
+-- When the place's turn would come if it were last in the line, in seconds, as JSON; and if it waits for a limit of our
+-- own, for which: the offer, the claim, and what is used.
 function Waiting.full(place)
-  local soonest = NEVER
-  for _, offer in ipairs(place.offers) do soonest = min(soonest, Ahead.free_at(offer)) end
-  return soonest == NEVER and 'null' or format('%.6f', max(0, soonest - now))
+  local soonest, first = NEVER, place.offers[1]
+  for _, offer in ipairs(place.offers) do
+    local at = Ahead.free_at(offer)
+    if at < soonest then soonest, first = at, offer end
+  end
+  local text = soonest == NEVER and 'null' or format('%.6f', max(0, soonest - now))
+  local claim, q = Ahead.shortage(first, soonest)
+  return claim and format('%s,"shortage":[%d,%d,%d]', text, first.i, claim - 1, q.counter.used(q)) or text
 end
 
 -- Send away all whose turn would come too late.
