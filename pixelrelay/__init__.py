@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pixelrelay.errors import (
     AmbiguousOutcomeError,
     AttemptsExhaustedError,
+    BudgetExceededError,
     ConfigError,
     ContentRejectedError,
     DeadlineExceededError,
@@ -29,12 +30,13 @@ from pixelrelay.images import Image, Images, StreamEvent
 from pixelrelay.outcomes import Attempt, Charge, Failure, FailureKind, Route
 
 if TYPE_CHECKING:
-    from pixelrelay.router import Router, SyncRouter
+    from pixelrelay.router import Limits, Router, SyncRouter
 
 __all__ = [
     "AmbiguousOutcomeError",
     "Attempt",
     "AttemptsExhaustedError",
+    "BudgetExceededError",
     "Charge",
     "ConfigError",
     "ContentRejectedError",
@@ -45,6 +47,7 @@ __all__ = [
     "Images",
     "IncompleteError",
     "InvalidRequestError",
+    "Limits",
     "NotServedError",
     "PixelRelayError",
     "ProviderRefusedError",
@@ -62,6 +65,6 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Routers are loaded where they are first named, with the engine and pydantic behind them."""
-    if name in {"Router", "SyncRouter"}:
+    if name in {"Limits", "Router", "SyncRouter"}:
         return getattr(import_module("pixelrelay.router"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

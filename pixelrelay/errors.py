@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from pixelrelay.outcomes import Attempt, Charge, Failure
@@ -152,10 +154,14 @@ class NotServedError(PixelRelayError):
 class QuotaExceededError(NotServedError):
     """Every candidate is full or cooling for longer than the request may wait. Nothing was sent for this try."""
 
-    def __init__(self, model: str, retry_after: float | None, attempts: tuple[Attempt, ...] = ()) -> None:
-        super().__init__(model, retry_after, attempts)
+    def __init__(
+        self, model: str, retry_after: float | None, attempts: tuple[Attempt, ...] = (), limit: str | None = None
+    ) -> None:
+        super().__init__(model, retry_after, attempts, limit)
         self.model = model
         self.attempts = attempts
+        self.limit = limit
+        """Of the caller's own, where it is used up: ``key-7: 10 images a minute``; ``None`` where accounts are full."""
         self._retry_after = retry_after
 
     @property
@@ -168,7 +174,61 @@ class QuotaExceededError(NotServedError):
             f"the first place is free in {self._retry_after:.1f} s" if self._retry_after is not None else "no end known"
         )
         tried = "; ".join(f"{a.deployment}: {a.failure}" for a in self.attempts if a.failure)
-        return f"every deployment of {self.model!r} is full; {when}" + (f" (before: {tried})" if tried else "")
+        what = f"{self.model!r} was not served: {self.limit}" if self.limit else f"every deployment of {self.model!r}"
+        state = "are used up" if self.limit else "is full"
+        return f"{what} {state}; {when}" + (f" (before: {tried})" if tried else "")
+
+
+class BudgetExceededError(NotServedError):
+    """A budget has too little left for any deployment that could serve. Nothing was sent for this try.
+
+    Dollars that attempts under way have reserved, and those that may have been billed, count as spent.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        budget: str,
+        cap: Decimal,
+        window: str,
+        spent: Decimal,
+        needed: Decimal,
+        retry_after: float | None,
+        attempts: tuple[Attempt, ...] = (),
+    ) -> None:
+        super().__init__(model, budget, cap, window, spent, needed, retry_after, attempts)
+        self.model = model
+        self.budget = budget
+        self.cap = cap
+        """Dollars, in each ``window``."""
+        self.window = window
+        """In words: ``a day``, ``in any 24 h``."""
+        self.spent = spent
+        """Dollars of it."""
+        self.needed = needed
+        """Dollars that the deployment which would have room first may cost; zero where it has no price."""
+        self.attempts = attempts
+        self._retry_after = retry_after
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds until there is room; ``None`` if never, because the whole budget is less than was needed."""
+        return self._retry_after
+
+    def __str__(self) -> str:
+        if self._retry_after is None:
+            when = "that is more than it ever has"
+        else:
+            when = f"there is room in {timedelta(seconds=round(self._retry_after))} (h:mm:ss)"
+        tried = "; ".join(f"{a.deployment}: {a.failure}" for a in self.attempts if a.failure)
+        return (
+            f"{self.model!r} was not served: of budget {self.budget!r}, {_dollars(self.cap)} {self.window}, "
+            f"{_dollars(self.spent)} is spent or reserved, and {_dollars(self.needed)} was needed; {when}"
+        ) + (f" (before: {tried})" if tried else "")
+
+
+def _dollars(amount: Decimal) -> str:
+    return f"${amount:.2f}" if amount == round(amount, 2) else f"${amount.normalize():f}"
 
 
 class StoreUnavailableError(NotServedError):

@@ -1,5 +1,6 @@
 """The configuration: what people write, checked, and what the router makes of it."""
 
+from pixelrelay.config.budgets import Budget, BudgetConfig
 from pixelrelay.config.cautions import warnings_of
 from pixelrelay.config.loading import load
 from pixelrelay.config.models import (
@@ -15,6 +16,8 @@ from pixelrelay.config.models import (
 from pixelrelay.config.resolved import ResolvedDeployment, resolve
 
 __all__ = [
+    "Budget",
+    "BudgetConfig",
     "DeploymentConfig",
     "GroupConfig",
     "HealthConfig",

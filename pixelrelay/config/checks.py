@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
-from pixelrelay.config.drafts import Draft, Judgement, Lookup, drafts_of, judged, mapping, texts
+from pixelrelay.config.drafts import Draft, Judgement, Lookup, drafts_of, judged, mapping, text, texts
 from pixelrelay.config.problems import Finding, Loc, hint, path_of
 from pixelrelay.config.store import secret_texts
 from pixelrelay.providers import registry
@@ -55,6 +55,7 @@ def prepared(data: Any, common: AbstractSet[str], reading: Reading) -> Prepared:
     findings = [
         *_name_findings(drafts, groups.keys()),
         *_pool_findings(drafts, mapping(written.get("pools")) or {}),
+        *_budget_findings(drafts, groups.keys(), mapping(written.get("budgets")) or {}),
         *_fallback_findings(by_group, groups),
         *(finding for judgement in judgements.values() for finding in judgement.findings),
     ]
@@ -92,6 +93,24 @@ def _pool_findings(drafts: Iterable[Draft], pools: Mapping[str, Any]) -> Iterato
         for index, pool in texts(draft.common.get("pools")):
             if pool not in pools:
                 yield Finding((*draft.loc, "pools", index), f"no pool is named {pool!r}; {hint(pool, pools)}")
+
+
+def _budget_findings(
+    drafts: Sequence[Draft], groups: AbstractSet[str], budgets: Mapping[str, Any]
+) -> Iterator[Finding]:
+    known: Mapping[str, AbstractSet[str]] = {
+        "deployment": {draft.name for draft in drafts if draft.name},
+        "group": groups,
+        "provider": {name for draft in drafts if (name := text(draft.common.get("provider")))},
+        "tag": {tag for draft in drafts for _, tag in texts(draft.common.get("tags"))},
+    }
+    for budget, written in budgets.items():
+        for scope, names in known.items():
+            name = text((mapping(written) or {}).get(scope))
+            if name is not None and name not in names:
+                whose = {"provider": "no deployment has the provider", "tag": "no deployment carries the tag"}
+                said = whose.get(scope, f"no {scope} is named")
+                yield Finding(("budgets", budget, scope), f"{said} {name!r}; {hint(name, names)}")
 
 
 def _fallback_findings(by_group: Mapping[str, Sequence[Draft]], groups: Mapping[str, Any]) -> Iterator[Finding]:

@@ -5,9 +5,9 @@ The models check what one value can tell; ``checks`` compares them with each oth
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -27,6 +27,21 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from pixelrelay._transport.timeouts import Timeouts
+from pixelrelay.config.base import (
+    STRICT,
+    Ambiguous,
+    AtLeastOne,
+    Dollars,
+    GroupName,
+    Name,
+    NotNegative,
+    Positive,
+    StoreTimeout,
+    mapping_of_options,
+    not_empty,
+    number,
+)
+from pixelrelay.config.budgets import BudgetConfig
 from pixelrelay.config.checks import Reading, prepared
 from pixelrelay.config.problems import findings_of, report
 from pixelrelay.config.store import StoreUrl, read_store, valid_prefix
@@ -39,44 +54,9 @@ from pixelrelay.providers.adapting import NOT_DEFAULTABLE, Adaptable
 from pixelrelay.providers.base import ProviderOptions
 from pixelrelay.quotas import Shape
 
-SizedT = TypeVar("SizedT", bound=Sized)
-
-# Pydantic takes true for 1, and YAML takes a bare "on" or "yes" for true.
-
-
-def _number(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise PydanticCustomError("float_type", "must be a number")
-    return value
-
-
-def _not_empty(value: SizedT) -> SizedT:
-    # Not by min_length, which counts the items that are in order, and calls a list of mistakes empty.
-    if not value:
-        raise ValueError("is empty")
-    return value
-
-
-def _options(value: Any) -> Any:
-    if isinstance(value, (Mapping, ProviderOptions)):
-        return value
-    raise PydanticCustomError("mapping_type", "must be a mapping")
-
-
-GroupName: TypeAlias = Annotated[str, StringConstraints(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._/@+:-]*$")]
-# Without a colon: quotas of pools are counted under "pool:…".
-Name: TypeAlias = Annotated[str, StringConstraints(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._/@+-]*$")]
-Positive: TypeAlias = Annotated[float, Field(gt=0), BeforeValidator(_number)]
-NotNegative: TypeAlias = Annotated[float, Field(ge=0), BeforeValidator(_number)]
-AtLeastOne: TypeAlias = Annotated[int, Field(gt=0), BeforeValidator(_number)]
-Ambiguous: TypeAlias = Literal["rebuy", "fail"]
-StoreTimeout: TypeAlias = Annotated[float, Field(gt=0, le=10), BeforeValidator(_number)]
-
 
 class Settings(BaseModel):
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False
-    )
+    model_config: ClassVar[ConfigDict] = STRICT
 
 
 class Limits(Settings):
@@ -159,7 +139,7 @@ class RetryBudgetConfig(Settings):
 
     share: NotNegative = 0.2
     """Retries and failovers for each request, on average."""
-    floor: Annotated[int, Field(ge=0), BeforeValidator(_number)] = 60
+    floor: Annotated[int, Field(ge=0), BeforeValidator(number)] = 60
     """Further attempts that are always allowed in a minute: as many as the calls that one region may lose at once."""
 
 
@@ -221,7 +201,7 @@ class DeploymentConfig(Limits, Leniency):
     """Where they differ from those of the whole file; what is left out is as there."""
     weight: Positive = 1.0
     """Its share under the strategy `weighted`."""
-    order: Annotated[int, BeforeValidator(_number)] = 0
+    order: Annotated[int, BeforeValidator(number)] = 0
     """Its place under the strategy `ordered`: the lowest first."""
     region: str | None = None
     """A label to filter by. Where requests go is an option of the provider."""
@@ -234,7 +214,7 @@ class DeploymentConfig(Limits, Leniency):
     extra_body: dict[str, Any] = {}
     """Merged into every body as it is, unchecked, below that of the call."""
     options: Annotated[
-        ProviderOptions | Mapping[str, Any], SkipValidation, BeforeValidator(_options), Field(repr=False)
+        ProviderOptions | Mapping[str, Any], SkipValidation, BeforeValidator(mapping_of_options), Field(repr=False)
     ] = {}
     """What only its provider knows, for those who write Python; in a file it stands beside the other keys."""
 
@@ -280,7 +260,7 @@ class GroupConfig(Leniency):
     """Where it differs from that of the whole file."""
     on_ambiguous: Ambiguous | None = None
     """Where it differs from that of the whole file."""
-    deployments: Annotated[tuple[DeploymentConfig, ...], AfterValidator(_not_empty)]
+    deployments: Annotated[tuple[DeploymentConfig, ...], AfterValidator(not_empty)]
     """At least one."""
 
 
@@ -290,10 +270,15 @@ class RelayConfig(Leniency):
     Written wrongly, as keyword arguments or in a file, it raises one ``ConfigError`` that lists everything.
     """
 
-    models: Annotated[dict[GroupName, GroupConfig], AfterValidator(_not_empty)]
+    models: Annotated[dict[GroupName, GroupConfig], AfterValidator(not_empty)]
     """The model groups, by name."""
     pools: dict[Name, PoolConfig] = {}
     """Limits that several deployments share, by name."""
+    budgets: dict[Name, BudgetConfig] = {}
+    """Caps on what is spent, by name. All that a call falls under must have room."""
+    user_secret: SecretStr | None = None
+    """Mixed into the names under which end users are counted, so that the store does not tell who they are; the same in
+    all processes. Left out: the password of the `store`."""
     store: Annotated[StoreUrl | None, BeforeValidator(read_store)] = None
     """Where quotas and health are kept: `memory`, which is this process's alone, or the address of a Redis (or Valkey)
     that all processes of a fleet share."""

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from pixelrelay.config.budgets import BudgetConfig
 from pixelrelay.config.models import (
     DeploymentConfig,
     GroupConfig,
@@ -64,6 +65,8 @@ models:
       - {name: bfl, provider: black-forest-labs, model: flux-2-pro, api_key: "${BFL_API_KEY}", pools: [bfl-account]}
 pools:
   bfl-account: {concurrent: 24}
+budgets:
+  everything: {dollars: 200, window: day}
 deadline: 120
 ```
 
@@ -103,6 +106,11 @@ password is ever shown. Behind a `?` may stand, with TLS, `ssl_ca_certs`, `ssl_c
 What a deployment says outranks what its provider makes known, unit by unit: `azure-foundry` knows its requests a
 minute by `tier`, `black-forest-labs` its jobs at a time. The limits of its pools hold besides. A pool that does not
 say how its minute is counted takes the strictest way among its members.
+
+## Budgets
+
+What may be spent by the hour, the day, the month or in any so many hours; what is counted, and when, is told in
+[Budgets](budgets.md).
 """
 
 SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
@@ -114,6 +122,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("`price.tokens`", TokensRow),
     ("`price.steps`", StepsRow),
     ("`pools.<name>`", PoolConfig),
+    ("`budgets.<name>`", BudgetConfig),
     ("`timeouts`", TimeoutsConfig),
     ("`health`", HealthConfig),
     ("`retry_budget`", RetryBudgetConfig),

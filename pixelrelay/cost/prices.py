@@ -80,6 +80,12 @@ def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
     return total
 
 
+def micro_dollars_within(dollars: Decimal) -> int:
+    """Whole millionths of a dollar, rounded down: what counts as a cap is never too much."""
+    with localcontext(_EXACT):
+        return int(dollars.scaleb(6))
+
+
 def micro_dollars(dollars: Decimal) -> int:
     """Whole millionths of a dollar, rounded up: what is counted against a budget is never too little."""
     with localcontext(EXACT):

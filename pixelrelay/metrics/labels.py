@@ -28,6 +28,7 @@ ENDINGS: Mapping[type[BaseException], str] = {
     errors.ContentRejectedError: "content_rejected",
     errors.ProviderRefusedError: "provider_refused",
     errors.QuotaExceededError: "quota_exceeded",
+    errors.BudgetExceededError: "budget_exceeded",
     errors.StoreUnavailableError: "store_unavailable",
     errors.AttemptsExhaustedError: "attempts_exhausted",
     errors.DeadlineExceededError: "deadline_exceeded",

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from pixelrelay.config import ResolvedDeployment
 from pixelrelay.config.models import GroupConfig
 from pixelrelay.cost.facts import Facts
+from pixelrelay.cost.prices import micro_dollars
 from pixelrelay.images import ImageRequest, Operation, Size
 from pixelrelay.providers.adapting import PLAIN, Fit
 from pixelrelay.providers.base import Exchange
 from pixelrelay.quotas import Claim, Unit
 from pixelrelay.router.latency import Latency
+from pixelrelay.router.limits import Limit
 from pixelrelay.store.base import Offer
 
 TYPICAL_SIZE = Size(1024, 1024)
@@ -80,17 +82,19 @@ class Candidate:
             return provider.edit(request, target)
         return provider.generate(request, target)
 
-    def offer(self, request: ImageRequest, left: float) -> Offer:
-        """What an attempt at ``request``, with ``left`` seconds for it, takes of this deployment's quotas."""
+    def offer(self, request: ImageRequest, left: float, limits: Sequence[Limit] = ()) -> Offer:
+        """What an attempt at ``request``, with ``left`` seconds for it, takes of this deployment's quotas and of
+        ``limits``."""
         request = self.fit(request).request
+        ours = self.ours(request, limits) if limits else ()
         expected = self.latency.expected(request.size, request.n)
         slow = self.latency.slow(request.size, request.n)
         least = self.latency.least or 0.0
         if expected is None or slow is None:
-            return Offer(self.name, self.claims(request), TYPICAL_SECONDS, least)
+            return Offer(self.name, self.claims(request), TYPICAL_SECONDS, least, ours)
         # Where all wait as long as they can, each would begin at the last moment at which the quickest answer is in
         # time, and nearly all would be cut off and paid for. So time is kept for a slow one, where there is as much.
-        return Offer(self.name, self.claims(request), expected, max(least, min(left, slow)))
+        return Offer(self.name, self.claims(request), expected, max(least, min(left, slow)), ours)
 
     def claims(self, request: ImageRequest) -> tuple[Claim, ...]:
         key = request.n, pixels_of(request)
@@ -103,6 +107,26 @@ class Candidate:
             )
         return known
 
+    def ours(self, request: ImageRequest, limits: Sequence[Limit]) -> tuple[Claim, ...]:
+        """What an attempt at ``request``, as ``fit`` made it, takes of ``limits``: of a budget what it may cost.
+
+        What is free takes nothing. What has no price takes as much, but needs a budget that is not used up.
+        """
+        dollars = self.estimate(request)
+        images, pixels, micro = request.n, pixels_of(request), micro_dollars(dollars or Decimal(0))
+        return tuple(
+            Claim(limit.quota, _amount(limit.quota.unit, images, pixels, micro))
+            for limit in limits
+            if limit.covers(self.deployment) and not (dollars == 0 and limit.quota.unit is Unit.DOLLARS)
+        )
+
+    def lacks(self, request: ImageRequest, limits: Sequence[Limit]) -> tuple[str, ...]:
+        """The budgets that it cannot serve ``request`` under, because nobody knows what that costs."""
+        budgets = [limit for limit in limits if limit.unpriced == "refuse" and limit.covers(self.deployment)]
+        if not budgets or self.estimate(self.fit(request).request) is not None:
+            return ()
+        return tuple(f"has no price, and budget {limit.name!r} lets in nothing without one" for limit in budgets)
+
 
 def pixels_of(request: ImageRequest) -> int:
     """Of one picture: as asked, as the first input has it, or a typical one's."""
@@ -112,7 +136,7 @@ def pixels_of(request: ImageRequest) -> int:
     return (first or TYPICAL_SIZE).pixels
 
 
-def _amount(unit: Unit, images: int, pixels: int) -> int:
+def _amount(unit: Unit, images: int, pixels: int, micro_dollars: int = 0) -> int:
     match unit:
         case Unit.IMAGES:
             return images
@@ -121,7 +145,7 @@ def _amount(unit: Unit, images: int, pixels: int) -> int:
         case Unit.REQUESTS | Unit.CONCURRENT:
             return 1
         case Unit.DOLLARS:
-            raise ValueError("what it costs depends on more than that")
+            return micro_dollars
 
 
 def _capacity(deployment: ResolvedDeployment) -> float:
@@ -151,7 +175,12 @@ class Group:
         object.__setattr__(self, "_alike", tuple((those[0], tuple(those)) for those in alike.values()))
 
     def fit(
-        self, request: ImageRequest, images: int, tags: frozenset[str], region: str | None
+        self,
+        request: ImageRequest,
+        images: int,
+        tags: frozenset[str],
+        region: str | None,
+        limits: Sequence[Limit] = (),
     ) -> tuple[Sequence[Candidate], Mapping[str, tuple[str, ...]]]:
         """Who can serve ``request`` with ``images`` pictures in one call; and of the others, what each lacks.
 
@@ -160,13 +189,16 @@ class Group:
         reasons = [
             one.deployment.manner.fit(one.deployment.capabilities, request, images).lacks for one, _ in self._alike
         ]
-        if not any(reasons) and not tags and region is None:
+        caps = [limit for limit in limits if limit.dollars is not None]
+        if not any(reasons) and not tags and region is None and not caps:
             return self.candidates, {}
         unfit = {c.name: why for why, (_, those) in zip(reasons, self._alike, strict=True) if why for c in those}
         for candidate in self.candidates:
-            labels = _missing_labels(candidate.deployment, tags, region)
-            if labels:
-                unfit[candidate.name] = (*unfit.get(candidate.name, ()), *labels)
+            missing = _missing_labels(candidate.deployment, tags, region)
+            if caps and not missing and candidate.name not in unfit:
+                missing = candidate.lacks(replace(request, n=images), caps)
+            if missing:
+                unfit[candidate.name] = (*unfit.get(candidate.name, ()), *missing)
         return [candidate for candidate in self.candidates if candidate.name not in unfit], unfit
 
 

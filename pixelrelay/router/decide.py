@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 
 from pixelrelay.outcomes import Charge, Failure, FailureKind
 from pixelrelay.router.candidates import Candidate
+from pixelrelay.router.limits import Exhausted
 from pixelrelay.router.plan import Leg, Plan
 from pixelrelay.router.reactions import REACTIONS, Again, Elsewhere
 
@@ -56,6 +57,8 @@ class Quote:
     attempts: int
     final: bool = False
     """Whether it was asked to wait as long as the deadline allows, and could not be in time."""
+    exhausted: Exhausted | None = None
+    """The limit of our own that it had to wait for; ``None`` where it was for something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +73,9 @@ class Story:
     def failed(self, candidate: Candidate, leg: str, failure: Failure, at: float) -> Story:
         return replace(self, tried=(*self.tried, Tried(candidate, leg, failure, at)), quotes=())
 
-    def full(self, leg: str, free_at: float | None, *, final: bool) -> Story:
+    def full(self, leg: str, free_at: float | None, *, final: bool, exhausted: Exhausted | None = None) -> Story:
         others = tuple(quote for quote in self.quotes if quote.leg != leg)
-        return replace(self, quotes=(*others, Quote(leg, free_at, len(self.tried), final)))
+        return replace(self, quotes=(*others, Quote(leg, free_at, len(self.tried), final, exhausted)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,8 @@ class Ending(Enum):
     AMBIGUOUS = "ambiguous"
     EXHAUSTED = "exhausted"
     STORE_LOST = "store_lost"
+    SPENT = "spent"
+    """A budget is used up."""
     FULL = "full"
     DEADLINE = "deadline"
 
@@ -107,7 +112,9 @@ class Ending(Enum):
 class GiveUp:
     ending: Ending
     retry_after: float | None = None
-    """Seconds, where ``FULL`` or ``STORE_LOST``; ``None`` if there will never be room."""
+    """Seconds, where ``FULL``, ``SPENT`` or ``STORE_LOST``; ``None`` if there will never be room."""
+    exhausted: Exhausted | None = None
+    """The limit of our own that has no room, where ``SPENT``; or where ``FULL``, and it is one."""
 
 
 Step: TypeAlias = Ask | GiveUp
@@ -250,4 +257,6 @@ def _full(story: Story, known: Sequence[float], now: float) -> GiveUp:
         return GiveUp(Ending.DEADLINE)
     if story.tried and soonest is None:
         return GiveUp(Ending.EXHAUSTED)
-    return GiveUp(Ending.FULL, None if soonest is None else soonest - now)
+    exhausted = next(quote.exhausted for quote in story.quotes if quote.free_at == soonest)
+    ending = Ending.SPENT if exhausted is not None and exhausted.limit.dollars is not None else Ending.FULL
+    return GiveUp(ending, None if soonest is None else soonest - now, exhausted)

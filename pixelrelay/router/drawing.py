@@ -75,8 +75,10 @@ _AT_FAULT = frozenset({Ending.CONTENT_REJECTED, Ending.REFUSED})
 
 
 def _too_many(drawn: Drawn) -> bool:
-    """Whether no quota ever holds all the pictures at once, so that those who were asked may draw them singly."""
-    return bool(drawn.ends) and drawn.ends[-1].step == GiveUp(Ending.FULL, None)
+    """Whether a quota, or a budget, never holds all the pictures at once, so that those who were asked may draw them
+    singly."""
+    last = drawn.ends[-1].step if drawn.ends else None
+    return last is not None and last.ending in {Ending.FULL, Ending.SPENT} and last.retry_after is None
 
 
 async def _at_once(request: ImageRequest, plan: Plan, serve: Server, drawn: Drawn) -> None:

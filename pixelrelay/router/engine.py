@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import islice
@@ -14,7 +14,7 @@ import anyio
 from pixelrelay import _clock
 from pixelrelay._transport.progress import Progress
 from pixelrelay._transport.transport import Transport
-from pixelrelay.cost.prices import actual
+from pixelrelay.cost.prices import actual, micro_dollars
 from pixelrelay.errors import ProviderError
 from pixelrelay.events import (
     AttemptAdvanced,
@@ -30,6 +30,7 @@ from pixelrelay.outcomes import Attempt, Charge, Failure, FailureKind, Phase
 from pixelrelay.quotas import Unit
 from pixelrelay.router.candidates import Candidate
 from pixelrelay.router.decide import LAST_MOMENT, Ask, Ending, GiveUp, Policy, Story, decide
+from pixelrelay.router.limits import Exhausted, Limit
 from pixelrelay.router.plan import Plan
 from pixelrelay.router.reactions import LOUD, report_of
 from pixelrelay.router.retry_budget import RetryBudget
@@ -87,6 +88,14 @@ class Call:
     policy: Policy
     strategy: StrategyName | None = None
     priority: int = 0
+    limits: Sequence[Limit] = ()
+    """Those of our own that it falls under."""
+
+    def exhausted(self, full: Full) -> Exhausted | None:
+        """The limit that it would have to wait for."""
+        short = full.shortage
+        found = (limit for limit in self.limits if short is not None and limit.quota.key == short.quota.key)
+        return next((Exhausted(limit, short) for limit in found if short is not None), None)
 
 
 class Engine:
@@ -123,7 +132,7 @@ class Engine:
             waited += _clock.now() - began
             if isinstance(taken, Full):
                 free_at = None if taken.seconds is None else _clock.now() + taken.seconds
-                story = story.full(step.leg.name, free_at, final=step.final)
+                story = story.full(step.leg.name, free_at, final=step.final, exhausted=call.exhausted(taken))
                 continue
             self._note_fallback(step, story, journal)
             fit = taken[0].fit(request)
@@ -162,7 +171,7 @@ class Engine:
         left = call.policy.deadline - _clock.now()
 
         async def ask(candidates: Sequence[Candidate], patience: float, *, panic: bool) -> Reservation | Ticket | Full:
-            offers = [candidate.offer(request, left) for candidate in candidates]
+            offers = [candidate.offer(request, left, call.limits) for candidate in candidates]
             return await self._store.reserve(
                 offers, patience=patience, within=left, priority=call.priority, panic=panic
             )
@@ -298,13 +307,17 @@ class _Attempt:
                 size = self.drawn(outcome)
                 if size is not None:
                     used[Unit.MEGAPIXELS] = len(outcome.images) * size.pixels
-                return Report(Verdict.WELL, used=used, seen_limits=outcome.seen_limits)
+                ours = dict(used)
+                if (cost := self._cost(outcome)) is not None:
+                    ours[Unit.DOLLARS] = micro_dollars(cost)
+                return Report(Verdict.WELL, used=used, ours=ours, seen_limits=outcome.seen_limits)
             case Failure():
-                report = report_of(outcome, claims)
+                report = replace(report_of(outcome, claims), ours=_back(outcome.charge))
                 return replace(report, verdict=Verdict.SILENT) if self._cut_short(outcome) else report
             case None:
                 unsent = self.progress.phase is Phase.NOT_SENT
-                return Report(Verdict.SILENT, used={c.quota.unit: 0 for c in claims} if unsent else None)
+                back = {c.quota.unit: 0 for c in claims} if unsent else None
+                return Report(Verdict.SILENT, used=back, ours=_back(self.progress.phase.charge))
 
     def drawn(self, outcome: Generation | Failure | None) -> Size | None:
         """The size of the pictures that came, as far as it is known."""
@@ -333,6 +346,9 @@ class _Attempt:
             at_risk=at_risk,
         )
 
+    def _cost(self, generation: Generation) -> Decimal | None:
+        return actual(self.candidate.deployment.price, generation, self.request)
+
     def _abandoned(self) -> Failure:
         return Failure(
             FailureKind.TIMEOUT,
@@ -347,7 +363,7 @@ class _Attempt:
     ) -> tuple[Decimal | None, Decimal | None]:
         """What the attempt cost, and what it may have cost besides."""
         if isinstance(outcome, Generation):
-            return actual(self.candidate.deployment.price, outcome, self.request), Decimal(0)
+            return self._cost(outcome), Decimal(0)
         expected = self.candidate.estimate(self.request)
         match failure.charge if failure else Charge.NONE:
             case Charge.NONE:
@@ -356,3 +372,8 @@ class _Attempt:
                 return expected, Decimal(0)
             case Charge.UNKNOWN:
                 return Decimal(0), expected
+
+
+def _back(charge: Charge) -> Mapping[Unit, int] | None:
+    """What a failed attempt used of limits of our own: nothing, or all it reserved, if it may have been billed."""
+    return dict.fromkeys(Unit, 0) if charge is Charge.NONE else None

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from pixelrelay.errors import UnknownModelError
 from pixelrelay.images import NOTHING, ImageRequest
 from pixelrelay.router.candidates import Candidate, Group
+from pixelrelay.router.limits import Limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,12 @@ def plan(
     tags: frozenset[str] = frozenset(),
     region: str | None = None,
     without: frozenset[str] = frozenset(),
+    limits: Sequence[Limit] = (),
 ) -> Plan:
     """The plan for ``request`` with ``images`` pictures in one call.
 
     ``fallbacks`` replaces the configured ones, and theirs; empty, there is nowhere else to go, after moderation
-    either. ``without`` names deployments to leave out.
+    either. ``without`` names deployments to leave out; ``limits`` are those of our own that the request falls under.
     Raises ``UnknownModelError`` for a model, or a fallback of the call's own, that does not exist.
     """
     asked = fleet.group(model)
@@ -89,7 +91,7 @@ def plan(
     def legs(groups: Sequence[Group]) -> Iterator[Leg]:
         taken = set(without)
         for group in groups:
-            fit, lacking = group.fit(request, images, tags, region)
+            fit, lacking = group.fit(request, images, tags, region, limits)
             unfit.update(lacking)
             fresh = [c for c in fit if c.name not in taken] if taken else fit
             if len(groups) > 1:

@@ -17,6 +17,7 @@ from typing import Any
 from pixelrelay import _clock
 from pixelrelay._transport.transport import Transport
 from pixelrelay.config import RelayConfig, load, resolve, warnings_of
+from pixelrelay.cost.spend import Ledger, Spending
 from pixelrelay.errors import InvalidRequestError, Problem
 from pixelrelay.events import (
     DeploymentChanged,
@@ -34,6 +35,7 @@ from pixelrelay.router.decide import Policy
 from pixelrelay.router.drawing import complete, draw
 from pixelrelay.router.engine import Call, Delivered, Engine, Journal
 from pixelrelay.router.inputs import ImageInput, make_request, read_image
+from pixelrelay.router.limits import BudgetStanding, Limit, LimitBook, Limits, standing_of
 from pixelrelay.router.plan import Fleet, Plan, plan
 from pixelrelay.router.results import result_of
 from pixelrelay.router.retry_budget import RetryBudget
@@ -57,6 +59,7 @@ class _Wishes:
     priority: int
     fallbacks: Sequence[str] | None
     disable_fallbacks: bool
+    limits: Sequence[Limits]
 
     @property
     def chain(self) -> Sequence[str] | None:
@@ -83,10 +86,12 @@ class Router:
         self._config = config if isinstance(config, RelayConfig) else load(config)
         self._rng = rng or Random()
         self._fleet = _fleet(self._config, {})
+        self._limits = LimitBook.of(self._config)
         health = HealthPolicy(**self._config.health.model_dump())
         self._store = store or open_store(self._config, health, self._rng)
         self._transport = transport or Transport(max_reply_bytes=self._config.max_reply_bytes, rng=self._rng)
         self._observers = list(observers)
+        self._ledger = Ledger()
         self._engine = Engine(self._store, self._transport, _budget(self._config), self._tell, self._rng)
         self._store.listen(self._noticed)
 
@@ -126,6 +131,7 @@ class Router:
         priority: int = 0,
         fallbacks: Sequence[str] | None = None,
         disable_fallbacks: bool = False,
+        limits: Limits | Sequence[Limits] = (),
         adapt: Sequence[str] = (),
         drop_params: bool | Sequence[str] = False,
         extra_headers: Mapping[str, str] = NOTHING,
@@ -140,6 +146,7 @@ class Router:
         are left out. ``extra_body`` is passed on unchecked. ``adapt`` names fields that may be brought to the nearest
         that a model can do (``size``, ``quality`` …), ``drop_params`` what may be left out where it is not known, or
         ``True`` for all that only adorns; both add to what the configuration allows, and ``.route.adaptations`` tells.
+        ``limits`` is what the caller of this call may use, besides all that the configuration limits.
 
         Raises a ``RequestRefusedError`` if the request has to be changed, or a ``NotServedError`` if it may be
         served later; its ``retry_after`` says when.
@@ -171,6 +178,7 @@ class Router:
         priority: int = 0,
         fallbacks: Sequence[str] | None = None,
         disable_fallbacks: bool = False,
+        limits: Limits | Sequence[Limits] = (),
         adapt: Sequence[str] = (),
         drop_params: bool | Sequence[str] = False,
         extra_headers: Mapping[str, str] = NOTHING,
@@ -230,7 +238,14 @@ class Router:
     ) -> Plan:
         """Who would serve ``request``, leg by leg, and what the others lack. Sends and reserves nothing."""
         return plan(
-            self._fleet, request, model, images=request.n, fallbacks=fallbacks, tags=frozenset(tags), region=region
+            self._fleet,
+            request,
+            model,
+            images=request.n,
+            fallbacks=fallbacks,
+            tags=frozenset(tags),
+            region=region,
+            limits=self._limits.of_call(tags, request.user),
         )
 
     def order(self, candidates: Sequence[Candidate], request: ImageRequest, strategy: StrategyName) -> list[Candidate]:
@@ -240,6 +255,24 @@ class Router:
     def state(self, deployment: str) -> DeploymentState:
         """Quotas used, requests in flight, health and cooldown of one deployment, as known here."""
         return self._store.state(deployment)
+
+    def spend(self) -> Spending:
+        """What was spent through this router since it was made, by deployment, group, provider and tag."""
+        return self._ledger.spending()
+
+    async def budgets(self, user: str | None = None) -> Mapping[str, BudgetStanding]:
+        """How the configuration's budgets stand, by name, as the store says; those of each user for ``user``.
+
+        ``StoreLostError`` if a shared store cannot be asked.
+        """
+        limits = self._limits.standing(user)
+        seen = (await self._store.look((), [limit.quota for limit in limits])).budgets
+        return {limit.name: standing_of(limit, seen[limit.quota.key]) for limit in limits}
+
+    def budget(self, name: str) -> BudgetStanding:
+        """One of them that is not each user's, as known here without asking. ``KeyError`` if there is none."""
+        limit = {limit.name: limit for limit in self._limits.standing()}[name]
+        return standing_of(limit, self._store.budget(limit.quota))
 
     @property
     def config(self) -> RelayConfig:
@@ -265,6 +298,7 @@ class Router:
         config = source if isinstance(source, RelayConfig) else load(source)
         self._fleet = _fleet(config, {candidate.name: candidate for candidate in self._fleet.candidates()})
         self._config = config
+        self._limits = LimitBook.of(config)
         budget = config.retry_budget
         self._engine.budget = replace(self._engine.budget, share=budget.share, floor=budget.floor)
 
@@ -315,13 +349,14 @@ class Router:
             on_ambiguous=group.config.on_ambiguous or config.on_ambiguous,
             max_attempts=config.max_attempts,
         )
-        call = Call(policy, wishes.strategy, wishes.priority)
+        limits = self._limits.of_call(wishes.tags, request.user, wishes.limits)
+        call = Call(policy, wishes.strategy, wishes.priority, limits)
         self._engine.budget = self._engine.budget.requested()
 
         async def serve(part: ImageRequest, its_plan: Plan) -> Delivered:
             return await self._engine.serve(part, its_plan, call, journal)
 
-        drawn = await draw(request, partial(self._plan, self._fleet, request, model, wishes, journal), serve)
+        drawn = await draw(request, partial(self._plan, self._fleet, request, model, wishes, limits, journal), serve)
         images = complete(drawn, model, tuple(journal.attempts))
         return result_of(request, model, drawn, images, journal)
 
@@ -331,6 +366,7 @@ class Router:
         request: ImageRequest,
         model: str,
         wishes: _Wishes,
+        limits: Sequence[Limit],
         journal: Journal,
         images: int,
         without: frozenset[str],
@@ -344,6 +380,7 @@ class Router:
             tags=frozenset(wishes.tags),
             region=wishes.region,
             without=without,
+            limits=limits,
         )
         if self._observers:
             legs = tuple((leg.name, tuple(candidate.name for candidate in leg.candidates)) for leg in made.legs)
@@ -381,6 +418,7 @@ class Router:
                 self._tell(StoreAsked(step, seconds, error))
 
     def _tell(self, event: Event) -> None:
+        self._ledger(event)
         for observer in self._observers:
             try:
                 observer(event)
@@ -405,7 +443,7 @@ _REQUEST = (
     "adapt",
     "drop_params",
 )
-_WISHES = ("timeout", "tags", "region", "strategy", "priority", "fallbacks", "disable_fallbacks")
+_WISHES = ("timeout", "tags", "region", "strategy", "priority", "fallbacks", "disable_fallbacks", "limits")
 
 
 _DEFAULTS: Mapping[str, Any] = {
@@ -424,7 +462,9 @@ def _given(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def _wishes(arguments: Mapping[str, Any]) -> _Wishes:
     """What they say about how it is to be served. Raises ``InvalidRequestError`` with all that is wrong."""
-    wishes = _Wishes(**{name: arguments[name] for name in _WISHES})
+    limits = arguments["limits"]
+    given = {name: arguments[name] for name in _WISHES}
+    wishes = _Wishes(**{**given, "limits": (limits,) if isinstance(limits, Limits) else tuple(limits)})
     problems = []
     if wishes.timeout is not None and not wishes.timeout > 0:
         problems.append(Problem("timeout", f"{wishes.timeout!r} is not a positive number of seconds"))

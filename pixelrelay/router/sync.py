@@ -15,8 +15,10 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from pixelrelay._transport.transport import Transport
 from pixelrelay.config import RelayConfig, load
+from pixelrelay.cost.spend import Spending
 from pixelrelay.events import Observer
 from pixelrelay.images import StreamEvent
+from pixelrelay.router.limits import BudgetStanding
 from pixelrelay.router.router import Router
 from pixelrelay.store.base import DeploymentState, Store
 
@@ -82,6 +84,16 @@ class SyncRouter:
                 yield event
         finally:
             self._do(events.aclose)
+
+    budgets = _blocking(Router.budgets)
+
+    def spend(self) -> Spending:
+        """As ``Router.spend``."""
+        return self._open().call(self._router.spend)
+
+    def budget(self, name: str) -> BudgetStanding:
+        """As ``Router.budget``."""
+        return self._open().call(self._router.budget, name)
 
     def state(self, deployment: str) -> DeploymentState:
         """As ``Router.state``."""

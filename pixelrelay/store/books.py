@@ -65,8 +65,8 @@ class QuotaBook:
             return limits != (self.counter.limit, self.counter.largest)
         if isinstance(self.counter, BudgetCounter):
             # No call passes a portion of it, not even one that is alone: it is money, and not the pace of its spending.
-            before, self.counter.limit = self.counter.limit, self.limit
-            return self.counter.limit != before
+            admitted, self.counter.limit = self.counter.limit, self.limit
+            return self.counter.limit != admitted
         return False
 
 
