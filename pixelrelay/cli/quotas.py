@@ -15,10 +15,11 @@ from rich.text import Text
 from pixelrelay.cli import consoles, options
 from pixelrelay.cli.failing import Told
 from pixelrelay.cli.sources import config_path
-from pixelrelay.cli.standing import Standing, offers_of, standing_of
+from pixelrelay.cli.standing import Standing, budgets_of, offers_of, standing_of
 from pixelrelay.cli.views.failed import failed_view
 from pixelrelay.cli.views.quotas import quotas_json, quotas_view
 from pixelrelay.config import RelayConfig, load, resolve
+from pixelrelay.quotas import Quota
 from pixelrelay.store.base import Offer, Sight, StoreLostError
 from pixelrelay.store.opening import open_store
 
@@ -48,8 +49,8 @@ ADVICE: Mapping[str, str] = {
 class Watched(Protocol):
     """A store that can be looked at from outside."""
 
-    async def look(self, offers: Sequence[Offer]) -> Sight:
-        """How the deployments of ``offers`` stand. Takes nothing; ``StoreLostError`` if nobody can say."""
+    async def look(self, offers: Sequence[Offer], budgets: Sequence[Quota] = ()) -> Sight:
+        """How the deployments of ``offers``, and ``budgets``, stand. ``StoreLostError`` if nobody can say."""
 
     async def aclose(self) -> None: ...
 
@@ -64,7 +65,7 @@ def quotas(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Show how the quotas stand that the processes of a fleet share: used, limits learned, cooldowns. Takes nothing."""
+    """Show how the quotas and budgets stand that the processes of a fleet share, and who cools. Takes nothing."""
     if watch and as_json:
         raise typer.BadParameter("--json prints one object, once", param_hint="--watch")
     path = config_path(config)
@@ -111,10 +112,10 @@ def _unreachable(reason: str) -> Told:
 
 async def _show(config: RelayConfig, store: Watched, console: Console, watching: bool, as_json: bool) -> None:
     deployments = [one for members in resolve(config).values() for one in members]
-    offers = offers_of(deployments)
+    offers, budgets = offers_of(deployments), budgets_of(config)
 
     async def look() -> Standing:
-        return standing_of(config, deployments, await store.look(offers))
+        return standing_of(config, deployments, await store.look(offers, budgets))
 
     try:
         if watching:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import Enum
 
 from pixelrelay.config import RelayConfig, ResolvedDeployment
+from pixelrelay.config.budgets import SCOPES, in_words
 from pixelrelay.config.resolved import WRITTEN_AS
 from pixelrelay.quotas import Claim, Quota
-from pixelrelay.store.base import DeploymentState, Offer, Probation, QuotaState, Sight
+from pixelrelay.router.limits import BudgetStanding, LimitBook
+from pixelrelay.router.limits import standing_of as standing_of_budget
+from pixelrelay.store.base import BudgetState, DeploymentState, Offer, Probation, QuotaState, Sight
 
 POOL = "pool:"
 """What the keys of quotas begin with that several deployments share."""
@@ -82,6 +86,19 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
+class Purse:
+    """One budget."""
+
+    name: str
+    of: str
+    """What it is about, in words."""
+    cap: Decimal
+    window: str
+    standing: BudgetStanding | None
+    """``None`` where each user has one of his own, whom nobody sees from here."""
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """A whole fleet."""
 
@@ -92,6 +109,12 @@ class Standing:
     processes: tuple[str, ...]
     members: tuple[Member, ...]
     pools: tuple[Pool, ...]
+    budgets: tuple[Purse, ...] = ()
+
+
+def budgets_of(config: RelayConfig) -> list[Quota]:
+    """The budgets that a store is asked about: all but each user's."""
+    return [limit.quota for limit in LimitBook.of(config).shared]
 
 
 def offers_of(deployments: Sequence[ResolvedDeployment]) -> list[Offer]:
@@ -108,7 +131,18 @@ def standing_of(config: RelayConfig, deployments: Sequence[ResolvedDeployment], 
         processes=sight.processes,
         members=tuple(_members(config, deployments, sight)),
         pools=tuple(_pools(config, deployments, sight)),
+        budgets=tuple(_budgets(config, sight)),
     )
+
+
+def _budgets(config: RelayConfig, sight: Sight) -> Iterator[Purse]:
+    counted = {limit.name: limit for limit in LimitBook.of(config).shared}
+    for name, budget in config.budgets.items():
+        scope = next((f"{scope} {value}" for scope in SCOPES if (value := getattr(budget, scope)) is not None), None)
+        whose = scope if budget.per is None else f"each {budget.per}" + (f", {scope}" if scope else "")
+        limit = counted.get(name)
+        state = standing_of_budget(limit, sight.budgets.get(limit.quota.key, BudgetState())) if limit else None
+        yield Purse(name, whose or "everything", budget.dollars, in_words(budget.span), state)
 
 
 def condition_of(state: DeploymentState) -> Condition:

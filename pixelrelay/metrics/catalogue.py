@@ -145,6 +145,26 @@ QUOTA_LEARNED = Metric(
     "What is admitted of it now, by what the provider's answers taught.",
     shared=True,
 )
+BUDGET_USED = Metric(
+    "pixelrelay_budget_used_dollars",
+    "gauge",
+    ("budget",),
+    "Dollars that count against a budget now: spent in its window, reserved, or maybe billed.",
+    shared=True,
+)
+BUDGET_LIMIT = Metric(
+    "pixelrelay_budget_limit_dollars",
+    "gauge",
+    ("budget",),
+    "Dollars of a budget as it is configured; of one for each user, what each has.",
+    shared=True,
+)
+BUDGET_REFUSALS = Metric(
+    "pixelrelay_budget_refusals_total",
+    "counter",
+    ("budget",),
+    "Requests that were given up because a budget had too little left.",
+)
 STORE_SECONDS = Metric(
     "pixelrelay_store_seconds",
     "histogram",
@@ -189,6 +209,7 @@ METRICS = (
     UNDELIVERED,
     AT_RISK,
     UNPRICED,
+    BUDGET_REFUSALS,
     INFO,
     IN_FLIGHT,
     COOLDOWN_SECONDS,
@@ -196,10 +217,22 @@ METRICS = (
     QUOTA_USED,
     QUOTA_LIMIT,
     QUOTA_LEARNED,
+    BUDGET_USED,
+    BUDGET_LIMIT,
     STORE_SECONDS,
     STORE_ERRORS,
     STORE_MODE,
     STORE_PROCESSES,
 )
-STATE = (INFO, IN_FLIGHT, COOLDOWN_SECONDS, HEALTH, QUOTA_USED, QUOTA_LIMIT, QUOTA_LEARNED)
+STATE = (
+    INFO,
+    IN_FLIGHT,
+    COOLDOWN_SECONDS,
+    HEALTH,
+    QUOTA_USED,
+    QUOTA_LIMIT,
+    QUOTA_LEARNED,
+    BUDGET_USED,
+    BUDGET_LIMIT,
+)
 """Those that are read when they are asked for; the others are counted from events."""

@@ -14,7 +14,7 @@ from pixelrelay.store.base import Mode
 UNKNOWN = "(unknown)"
 """The group of requests for a model that the configuration does not have."""
 ANOTHER = "(another)"
-"""A deployment of a group that has too many for each pair of them to be counted apart."""
+"""A deployment of a group that has too many for each pair of them to be counted apart; a budget of a caller's own."""
 FEW = 16
 """Deployments of a group up to which failovers are counted for each pair, so that series grow with their number."""
 

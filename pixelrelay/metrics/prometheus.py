@@ -15,6 +15,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from pixelrelay.config import RelayConfig
+from pixelrelay.errors import BudgetExceededError
 from pixelrelay.events import (
     AttemptFinished,
     AttemptStarted,
@@ -59,6 +60,7 @@ class PrometheusObserver:
         self._waiting: Tally[str] = Tally()
         self._deployments: dict[str, _Deployment] = {}
         self._groups: dict[str, _Group] = {}
+        self._budgets: dict[str, Counter] = {}
         self._config: RelayConfig | None = None
         self._sizes: Mapping[str, int] = {}
         self._handlers: Mapping[type[Event], Callable[[Any], None]] = {
@@ -107,6 +109,8 @@ class PrometheusObserver:
         group.ended[event.operation, outcome].inc()
         ended = labels.SERVED if event.error is None else labels.FAILED
         group.seconds(event.operation, event.size, ended).observe(event.duration)
+        if isinstance(event.error, BudgetExceededError):
+            self._budget(event.error.budget).inc()
 
     def _wait_started(self, event: WaitStarted) -> None:
         self._waiting[event.request_id] += 1
@@ -170,10 +174,17 @@ class PrometheusObserver:
         self._sizes = {**self._sizes, **labels.groups_of(config)}
         if config.store is not None:
             self._families.store_calls.begin()
+        for name in (*config.budgets, *([labels.ANOTHER] if config.budgets else ())):
+            self._budgets.setdefault(name, self._families.budget_refusals.labels(name))
         for name, group in config.models.items():
             self._group(name)
             for deployment in group.deployments:
                 self._deployment(deployment.name)
+
+    def _budget(self, name: str) -> Counter:
+        """Of one that a caller brought, no name: that is the caller's."""
+        known = name if name in self._budgets else labels.ANOTHER
+        return self._budgets.get(known) or self._families.budget_refusals.labels(known)
 
     def _group(self, name: str) -> _Group:
         known = self._groups.get(name)
@@ -215,6 +226,7 @@ class _Families:
         self.undelivered = counter(catalogue.UNDELIVERED)
         self.at_risk = counter(catalogue.AT_RISK)
         self.unpriced = counter(catalogue.UNPRICED)
+        self.budget_refusals = counter(catalogue.BUDGET_REFUSALS)
         self.store_calls = StoreCalls(registry)
         self.store_modes = StoreModes(registry)
         self.state = StateCollector()

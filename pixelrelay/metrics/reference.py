@@ -45,6 +45,10 @@ known where the provider says it or has a [price](prices.md); `pixelrelay_unpric
 Arguments that no provider would take are refused before a request begins, and are not counted. Megapixel quotas are
 told in megapixels. Quotas that nothing has claimed yet are told as unused.
 
+What counts against a budget of each user is told of nobody; its size is. `pixelrelay_budget_used_dollars` is as the
+store last told: a process that is idle hears of what the others spend some seconds later. Refusals by what a caller may
+spend (`limits=`) are counted under `{another}`.
+
 ### Labels come from the configuration
 
 Whatever callers send, the number of series is bounded by the deployments and groups of the configuration: tags, users
@@ -153,7 +157,7 @@ def _label_values() -> Iterable[str]:
     yield f"| `kind`, `reason` | {_listed(kind.value for kind in FailureKind)}; a fallback's also `full` |"
     yield f"| `size` | {_listed(labels.SIZES)}: up to {bounds} megapixels, and above; `{labels.UNSET}` if left open |"
     yield f"| `state` | {_listed(state.value for state in Probation)} |"
-    yield f"| `unit` | {_listed(unit.value for unit in Unit)} |"
+    yield f"| `unit` | {_listed(unit.value for unit in Unit if unit is not Unit.DOLLARS)} |"
     yield f"| `step` of the store | {_listed(labels.STEPS)} |"
     yield f"| `error` of the store | {_listed(labels.STORE_ERRORS)} |"
     yield f"| `mode` of the store | {_listed(labels.MODES)} |"

@@ -1,10 +1,11 @@
-"""Gauges that are read from routers when somebody scrapes: quotas, health, what is in flight."""
+"""Gauges that are read from routers when somebody scrapes: quotas, budgets, health, what is in flight."""
 
 from __future__ import annotations
 
 from asyncio import AbstractEventLoop
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TypeAlias
 from weakref import ref
 
@@ -19,12 +20,21 @@ from pixelrelay.config.resolved import PIXELS
 from pixelrelay.metrics import catalogue
 from pixelrelay.quotas import Quota, Unit
 from pixelrelay.router import Router, SyncRouter
+from pixelrelay.router.limits import BudgetStanding
 from pixelrelay.store.base import DeploymentState, Probation, QuotaState
 
 Observed: TypeAlias = Router | SyncRouter | RelayConfig
 
 POOL = "pool:"
 """How the keys of shared quotas begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a router knows of its deployments and of its budgets, by name."""
+
+    states: Mapping[str, DeploymentState] = field(default_factory=dict)
+    budgets: Mapping[str, BudgetStanding] = field(default_factory=dict)
 
 
 class Watched:
@@ -53,30 +63,33 @@ class Watched:
         with suppress(NoEventLoopError):
             self._loop = current_token()
 
-    def states(self) -> Mapping[str, DeploymentState]:
-        """Of all deployments; empty where nobody can tell: no router, or its loop is not known yet or has ended."""
+    def seen(self) -> Seen:
+        """How all stands; nothing where nobody can tell: no router, or its loop is not known yet or has ended."""
         observed, names = self._observed, [deployment.name for deployment in self.deployments]
+        budgets = [name for name, budget in self.config.budgets.items() if budget.per is None]
         if isinstance(observed, RelayConfig):
-            return {}
+            return Seen()
 
-        def read() -> dict[str, DeploymentState]:
-            return {name: observed.state(name) for name in names}
+        def read() -> Seen:
+            return Seen(
+                {name: observed.state(name) for name in names}, {name: observed.budget(name) for name in budgets}
+            )
 
         if isinstance(observed, SyncRouter):
             return read()
         if self._loop is None:
-            return {}
+            return Seen()
         with suppress(NoEventLoopError):
             if current_token() == self._loop:
                 return read()
         # Stores belong to their loop, and read its clock; a scrape mostly comes from a thread of its own.
         loop = self._loop.native_token
         if isinstance(loop, AbstractEventLoop) and not loop.is_running():
-            return {}  # nobody would answer
+            return Seen()  # nobody would answer
         try:
             return from_thread.run_sync(read, token=self._loop)
         except RunFinishedError:
-            return {}
+            return Seen()
 
 
 class StateCollector(Collector):
@@ -99,7 +112,9 @@ class StateCollector(Collector):
         sheet = _Sheet()
         for each in reversed(self._watched):
             if (watched := each()) is not None:
-                sheet.tell(watched.deployments, watched.states())
+                seen = watched.seen()
+                sheet.tell(watched.deployments, seen.states)
+                sheet.tell_budgets(watched.config, seen.budgets)
         return sheet.families.values()
 
 
@@ -125,6 +140,13 @@ class _Sheet:
             for quota in deployment.quotas:
                 if self._first(f"quota {quota.key}"):
                     self._tell_quota(quota, name, claimed.get(quota.key), known=bool(states))
+
+    def tell_budgets(self, config: RelayConfig, budgets: Mapping[str, BudgetStanding]) -> None:
+        for name, budget in config.budgets.items():
+            if self._first(f"budget {name}"):
+                self._add(catalogue.BUDGET_LIMIT, float(budget.dollars), name)
+                if name in budgets:
+                    self._add(catalogue.BUDGET_USED, float(budgets[name].used), name)
 
     def _tell_state(self, name: str, state: DeploymentState) -> None:
         self._add(catalogue.IN_FLIGHT, state.in_flight, name)

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from itertools import islice
 from typing import Any
@@ -24,8 +24,8 @@ from rich.console import Console
 
 from pixelrelay.cli.quotas import ADVICE, PATIENT, watch_on
 from pixelrelay.cli.standing import Standing, offers_of
-from pixelrelay.config import RelayConfig, load
-from pixelrelay.quotas import SeenLimit, Unit
+from pixelrelay.config import Budget, RelayConfig, load
+from pixelrelay.quotas import Claim, SeenLimit, Unit
 from pixelrelay.store.base import (
     DeploymentState,
     QuotaState,
@@ -207,9 +207,9 @@ class Router:
     store: Store
     config: RelayConfig
 
-    def take(self, name: str) -> Reservation:
+    def take(self, name: str, ours: tuple[Claim, ...] = ()) -> Reservation:
         (offer,) = [one for one in offers_of(members(self.config)) if one.deployment == name]
-        got = self.portal.call(self.store.reserve, [offer])
+        got = self.portal.call(self.store.reserve, [replace(offer, ours=ours)])
         assert isinstance(got, Reservation)
         return got
 
@@ -285,6 +285,20 @@ def test_what_the_processes_of_a_fleet_use_is_seen_from_outside(desk: Desk, serv
     assert (requests["learned"], requests["stated"]) == (60, 60)
     assert requests["lessons"] == ["Azure says 60, not 100"]
     assert 25 < after["deployments"][0]["cooling"] <= 30
+
+
+def test_what_the_fleet_has_spent_is_seen_from_outside(desk: Desk, server: RedisServer) -> None:
+    data = fleet(foundry("east"), budgets={"daily": {"dollars": 5, "window": "day"}}) | {"store": server.url}
+    desk.write(data)
+    daily = Budget("daily", load(data, environ={}).budgets["daily"]).quota()
+
+    with router(data) as one:
+        one.take("east", ours=(Claim(daily, 1_250_000),))
+        (told,) = desk.told("quotas")["budgets"]
+        shown = words(desk.run("quotas").stdout)
+
+    assert (told["used"], told["reserved"], told["dollars"]) == ("1.250000", "1.250000", "5")
+    assert "$1.25 of $5.00 a day $1.25 everything" in shown
 
 
 def test_looking_books_nothing_and_creates_nothing(desk: Desk, server: RedisServer) -> None:

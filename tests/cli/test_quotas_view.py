@@ -15,7 +15,7 @@ from pixelrelay.cli.views.quotas import ON_LOSS, PROVIDERS, lessons, quotas_json
 from pixelrelay.config import load
 from pixelrelay.providers import registry
 from pixelrelay.quotas import Unit
-from pixelrelay.store.base import DeploymentState, Probation, QuotaState, Sight
+from pixelrelay.store.base import BudgetState, DeploymentState, Probation, QuotaState, Sight
 from tests.cli.desk import words
 from tests.cli.fleets import KEY, bfl, fleet, foundry, members, standing
 from tests.cli.test_docs import CONFIG, TEXT, options_of
@@ -247,7 +247,54 @@ def test_programs_are_told_the_same_and_all_processes() -> None:
                 "quotas": [{**slots, "stated": None, "lessons": []}],
             }
         ],
+        "budgets": [],
     }
+
+
+BUDGETS = {
+    "everything": {"dollars": 200, "window": "day"},
+    "trials": {"dollars": 5, "rolling": "24h", "tag": "trial", "unpriced": "allow"},
+    "each": {"dollars": "0.50", "window": "month", "per": "user", "provider": "azure-foundry"},
+}
+
+
+def spending(**states: BudgetState) -> Standing:
+    config = load(fleet(foundry("east", tags=["trial"]), budgets=BUDGETS), environ={})
+    sight = Sight({}, budgets={f"budget:{name}": state for name, state in states.items()})
+    return standing_of(config, members(config), sight)
+
+
+def test_budgets_are_shown_with_what_is_spent_and_reserved_and_when_the_full_ones_free() -> None:
+    shown = words(printed(spending(everything=BudgetState(196_000_000, 800_000, 18_734.0), trials=BudgetState(40_000))))
+
+    assert "everything ━━━━━━━━━━ $196.00 of $200.00 a day, frees in 5:12:14 $0.80 everything" in shown
+    assert "trials ┄┄┄┄┄┄┄┄┄┄ at least $0.04 of $5.00 in any 24 h $0 tag trial" in shown
+    assert "each $0.50 a month for each each user, provider azure-foundry" in shown
+
+
+def test_programs_are_told_of_budgets_exactly() -> None:
+    told = json.loads(quotas_json(spending(everything=BudgetState(196_000_001, 800_000, 18_734.12345))))["budgets"]
+
+    assert told[0] == {
+        "name": "everything",
+        "of": "everything",
+        "dollars": "200",
+        "window": "a day",
+        "used": "196.000001",
+        "reserved": "0.800000",
+        "at_least": False,
+        "frees": 18734.123,
+    }
+    assert told[1]["frees"] is None
+    assert "used" not in told[2]
+
+
+def test_budgets_leave_room_for_those_in_need() -> None:
+    data = fleet(*(foundry(f"d{at}") for at in range(9)), budgets={"daily": {"dollars": 5, "window": "day"}})
+
+    assert "d8 " in printed(standing(data), lines=28)
+    assert "d8 " not in printed(standing(data), lines=24)
+    assert "daily" in printed(standing(data), lines=24)
 
 
 def test_the_example_of_the_docs_is_what_is_shown() -> None:

@@ -41,7 +41,7 @@ Exposed = dict[str, dict[str, set[str]]]
 
 
 async def _a_rough_hour(registry: CollectorRegistry) -> Exposed:
-    """All that can be told of a fleet that waits, fails, falls back, gives up, has a pool, and loses its store."""
+    """All that can be told of a fleet that waits, fails, falls back, gives up, has pool and budget, and loses its store."""
     fleet = Fleet(
         flux("eastus", always(FaultKind.UNAVAILABLE, times=2), concurrent=1),
         flux("sweden", Fault(FaultKind.RESET_BEFORE_ANSWER, requests=(1,)), requests_per_minute=6),
@@ -54,7 +54,8 @@ async def _a_rough_hour(registry: CollectorRegistry) -> Exposed:
         "flux": {"strategy": "ordered", "deployments": entries, "fallbacks": ["flux-bfl"]},
         "flux-bfl": {"deployments": fleet.entries("bfl")},
     }
-    router = routed(fleet, {"models": groups, "pools": {"contoso": {"images_per_minute": 20}}})
+    budgets = {"daily": {"dollars": 1000, "window": "day", "unpriced": "allow"}}
+    router = routed(fleet, {"models": groups, "pools": {"contoso": {"images_per_minute": 20}}, "budgets": budgets})
     observer = PrometheusObserver(router, registry)
     router.observe(observer)
     observer(StoreModeChanged("shared", "found", 3))

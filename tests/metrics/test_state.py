@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from decimal import Decimal
 
 import anyio
 import anyio.to_thread
 import pytest
 from prometheus_client import CollectorRegistry
 
-from pixelrelay import Router, SyncRouter
+from pixelrelay import Limits, Router, SyncRouter
 from pixelrelay._transport.transport import Transport
 from pixelrelay.metrics import PrometheusObserver
 from pixelrelay.store.memory import MemoryStore
 from pixelrelay.testing import FaultKind, Fleet, emulated_fleet
-from tests.metrics.fleets import FLUX, always, asked, flux, routed, series, value
+from tests.metrics.fleets import FLUX, always, asked, flux, priced, routed, series, value
 
 pytestmark = pytest.mark.anyio
 
@@ -203,3 +204,44 @@ def test_a_sync_router_may_be_scraped_from_any_thread() -> None:
 
         assert value(registry, "pixelrelay_images_total", deployment="eastus", operation="generate") == 1
         assert value(registry, "pixelrelay_in_flight", deployment="eastus") == 0
+
+
+# --- budgets -------------------------------------------------------------------------------------------------------
+
+BUDGETS = {
+    "daily": {"dollars": "0.12", "window": "day"},
+    "each": {"dollars": 1, "rolling": "24h", "per": "user"},
+}
+
+
+async def test_a_budget_is_told_with_its_size_and_what_is_used_and_no_user_s_is() -> None:
+    fleet = Fleet(flux("eastus"))
+    router = routed(fleet, {**priced(fleet), "budgets": BUDGETS})
+    registry = observed(router)
+    assert value(registry, "pixelrelay_budget_used_dollars", budget="daily") == 0
+
+    await asked(router, user="anna")
+
+    assert value(registry, "pixelrelay_budget_used_dollars", budget="daily") == pytest.approx(0.05)
+    assert value(registry, "pixelrelay_budget_limit_dollars", budget="daily") == pytest.approx(0.12)
+    assert value(registry, "pixelrelay_budget_limit_dollars", budget="each") == 1
+    assert value(registry, "pixelrelay_budget_used_dollars", budget="each") is None
+    assert not any("anna" in str(labels) for _, labels in series(registry))
+
+
+async def test_requests_that_a_budget_refuses_are_counted_by_its_name_and_those_of_a_caller_s_own_together() -> None:
+    fleet = Fleet(flux("eastus"))
+    router = routed(fleet, {**priced(fleet), "budgets": BUDGETS})
+    registry = observed(router)
+    name = "pixelrelay_budget_refusals_total"
+    assert value(registry, name, budget="daily") == 0
+
+    for _ in range(3):
+        await asked(router)
+    await asked(router, limits=Limits("key-7", dollars_per_day=Decimal("0.01")))
+
+    assert value(registry, name, budget="daily") == 1
+    assert value(registry, name, budget="(another)") == 1
+    assert (
+        value(registry, "pixelrelay_requests_total", group="flux", operation="generate", outcome="budget_exceeded") == 2
+    )

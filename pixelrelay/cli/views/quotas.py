@@ -1,10 +1,11 @@
-"""The shared quotas of a fleet in two tables: of the deployments, and of the pools."""
+"""What a fleet shares in three tables: of the deployments, of the pools, and of the budgets."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -12,9 +13,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from pixelrelay.cli.standing import Condition, Fill, Member, Pool, Standing
+from pixelrelay.cli.standing import Condition, Fill, Member, Pool, Purse, Standing
 from pixelrelay.cli.views.tables import table
-from pixelrelay.cli.views.words import MEGAPIXEL, claim, seconds
+from pixelrelay.cli.views.words import MEGAPIXEL, claim, dollars, seconds
 from pixelrelay.quotas import Claim, Unit
 from pixelrelay.store.base import Mode
 
@@ -24,6 +25,8 @@ NAMES = 8
 """The most names of processes that are shown; programs are told all."""
 AROUND = 14
 """Lines of a terminal that are for neither deployments nor pools, where not all of them can be shown."""
+BESIDE_BUDGETS = 3
+"""Further lines, where there are any."""
 NARROWEST = (7, 26, 9, 16)
 """Characters of the columns, where names are so long that not all have the room they want."""
 
@@ -54,6 +57,8 @@ ON_LOSS: Mapping[str, str] = {
     "closed": "if it is lost, nothing is served",
     "open": "if it is lost, each goes on with the whole limits",
 }
+NEARLY = 0.95
+"""The share from which on a limit counts as used up."""
 _COLOURS: Mapping[Condition, str] = {
     Condition.WELL: "green",
     Condition.TOLD: "yellow",
@@ -77,6 +82,8 @@ def quotas_view(standing: Standing, width: int, *, lines: int | None = None, los
         shown.append(Text(f"and {left_out} more, less used than these; all of them with --once", "dim"))
     if standing.pools:
         shown += [Text(), _pools(standing.pools, length)]
+    if standing.budgets:
+        shown += [Text(), _budgets(standing.budgets, length)]
     return Group(*shown)
 
 
@@ -95,7 +102,8 @@ def _fitting(standing: Standing, lines: int | None) -> Sequence[Member]:
     """All, where there is room for them; else those that are not well, and those nearest to their limits."""
     if lines is None:
         return standing.members
-    room = lines - AROUND - sum(_height(pool.fills) for pool in standing.pools)
+    below = len(standing.budgets) + (BESIDE_BUDGETS if standing.budgets else 0)
+    room = lines - AROUND - below - sum(_height(pool.fills) for pool in standing.pools)
     if sum(_height(one.fills) for one in standing.members) <= room:
         return standing.members
     first: list[Member] = []
@@ -126,6 +134,28 @@ def _pools(pools: Iterable[Pool], length: int) -> RenderableType:
     return shown
 
 
+def _budgets(budgets: Iterable[Purse], length: int) -> RenderableType:
+    shown = table("budget", "used", "reserved", "of", right=frozenset({"reserved"}), folds=frozenset({"used", "of"}))
+    for column, at_least in zip(shown.columns, NARROWEST, strict=True):
+        column.min_width = at_least
+    for one in budgets:
+        reserved = dollars(one.standing.reserved) if one.standing else ""
+        shown.add_row(one.name, _spent(one, length), reserved, one.of)
+    return shown
+
+
+def _spent(one: Purse, length: int) -> Text:
+    cap = f"{dollars(one.cap)} {one.window}"
+    state = one.standing
+    if state is None:
+        return Text(f"{cap} for each", "dim")
+    share = float(state.used / one.cap)
+    words = f"{'at least ' if state.at_least else ''}{dollars(state.used)} of {cap}"
+    if state.frees is not None and share >= NEARLY:
+        words += f", frees in {timedelta(seconds=round(state.frees))}"
+    return _bar(words, share, length)
+
+
 def _table(*columns: str) -> Table:
     shown = table(*columns, right=frozenset({"in flight"}), folds=frozenset(columns) - {"in flight"})
     for column, at_least in zip(shown.columns, NARROWEST, strict=True):
@@ -149,11 +179,14 @@ def _used(fills: Sequence[Fill], length: int) -> RenderableType | None:
 
 def _line(fill: Fill, length: int) -> Text:
     # Without its key, which would say again whose it is.
-    words = claim(Claim(replace(fill.quota, key="", limit=fill.learned), fill.used))
-    colour = "green" if fill.share < 0.6 else "yellow" if fill.share < 0.95 else "magenta"
+    return _bar(claim(Claim(replace(fill.quota, key="", limit=fill.learned), fill.used)), fill.share, length)
+
+
+def _bar(words: str, share: float, length: int) -> Text:
+    colour = "green" if share < 0.6 else "yellow" if share < NEARLY else "magenta"
     if not length:
         return Text(words, colour)
-    full = round(min(1.0, fill.share) * length)
+    full = round(min(1.0, share) * length)
     return Text.assemble(("━" * full, colour), ("┄" * (length - full), "bright_black"), f" {words}")
 
 
@@ -197,6 +230,7 @@ def quotas_json(standing: Standing) -> str:
             }
             for one in standing.pools
         ],
+        "budgets": [_budget_json(one) for one in standing.budgets],
     }
     return json.dumps(told, indent=2, ensure_ascii=False)
 
@@ -212,6 +246,15 @@ def _member_json(one: Member) -> dict[str, Any]:
         "pools": list(one.pools),
         "quotas": [_fill_json(fill) for fill in one.fills],
     }
+
+
+def _budget_json(one: Purse) -> dict[str, Any]:
+    told: dict[str, Any] = {"name": one.name, "of": one.of, "dollars": str(one.cap), "window": one.window}
+    if one.standing is not None:
+        state = one.standing
+        told |= {"used": str(state.used), "reserved": str(state.reserved), "at_least": state.at_least}
+        told["frees"] = None if state.frees is None else round(state.frees, 3)
+    return told
 
 
 def _fill_json(fill: Fill) -> dict[str, Any]:
