@@ -41,7 +41,7 @@ Exposed = dict[str, dict[str, set[str]]]
 
 
 async def _a_rough_hour(registry: CollectorRegistry) -> Exposed:
-    """All that can be told of a fleet that waits, fails, falls back, gives up, has pool and budget, and loses its store."""
+    """All that can be told of a fleet that waits, fails, falls back, gives up, has pool and budget, loses its store."""
     fleet = Fleet(
         flux("eastus", always(FaultKind.UNAVAILABLE, times=2), concurrent=1),
         flux("sweden", Fault(FaultKind.RESET_BEFORE_ANSWER, requests=(1,)), requests_per_minute=6),
