@@ -31,7 +31,6 @@ from pixelrelay.config.base import (
     STRICT,
     Ambiguous,
     AtLeastOne,
-    Dollars,
     GroupName,
     Name,
     NotNegative,

@@ -82,7 +82,7 @@ def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
 
 def micro_dollars_within(dollars: Decimal) -> int:
     """Whole millionths of a dollar, rounded down: what counts as a cap is never too much."""
-    with localcontext(_EXACT):
+    with localcontext(EXACT):
         return int(dollars.scaleb(6))
 
 
