@@ -14,19 +14,24 @@ from pixelrelay.config.models import (
     TimeoutsConfig,
 )
 from pixelrelay.config.resolved import ResolvedDeployment, resolve
+from pixelrelay.config.server import FilesConfig, KeyConfig, ServerConfig, UploadsConfig
 
 __all__ = [
     "Budget",
     "BudgetConfig",
     "DeploymentConfig",
+    "FilesConfig",
     "GroupConfig",
     "HealthConfig",
+    "KeyConfig",
     "PoolConfig",
     "PriceConfig",
     "RelayConfig",
     "ResolvedDeployment",
     "RetryBudgetConfig",
+    "ServerConfig",
     "TimeoutsConfig",
+    "UploadsConfig",
     "load",
     "resolve",
     "warnings_of",

@@ -12,6 +12,7 @@ from typing import Any
 
 from pixelrelay.config.drafts import Draft, Judgement, Lookup, drafts_of, judged, mapping, text, texts
 from pixelrelay.config.problems import Finding, Loc, hint, path_of
+from pixelrelay.config.server import key_texts
 from pixelrelay.config.store import secret_texts
 from pixelrelay.providers import registry
 
@@ -57,11 +58,13 @@ def prepared(data: Any, common: AbstractSet[str], reading: Reading) -> Prepared:
         *_pool_findings(drafts, mapping(written.get("pools")) or {}),
         *_budget_findings(drafts, groups.keys(), mapping(written.get("budgets")) or {}),
         *_fallback_findings(by_group, groups),
+        *_key_findings(by_group, groups, mapping(written.get("server")) or {}),
         *(finding for judgement in judgements.values() for finding in judgement.findings),
     ]
     ready = {name: _rebuilt(group, by_group[name], judgements) for name, group in groups.items()}
     secrets = frozenset(secret for judgement in judgements.values() for secret in judgement.secrets)
-    return Prepared({**written, "models": ready}, findings, secrets | secret_texts(written.get("store")))
+    hidden = secrets | secret_texts(written.get("store")) | key_texts(written.get("server"))
+    return Prepared({**written, "models": ready}, findings, hidden)
 
 
 def _rebuilt(group: Any, drafts: Iterable[Draft], judgements: Mapping[Loc, Judgement]) -> Any:
@@ -132,3 +135,14 @@ def _fallback_findings(by_group: Mapping[str, Sequence[Draft]], groups: Mapping[
                 elif name in before:
                     yield Finding(loc, f"{name!r} is named twice")
                 before.add(name)
+
+
+def _key_findings(
+    by_group: Mapping[str, Sequence[Draft]], groups: Mapping[str, Any], server: Mapping[str, Any]
+) -> Iterator[Finding]:
+    known = set(groups) | {draft.name for drafts in by_group.values() for draft in drafts if draft.name}
+    for key, written in (mapping(server.get("keys")) or {}).items():
+        for index, name in texts((mapping(written) or {}).get("groups")):
+            if name not in known:
+                loc = ("server", "keys", key, "groups", index)
+                yield Finding(loc, f"no group or deployment is named {name!r}; {hint(name, known)}")

@@ -43,6 +43,7 @@ from pixelrelay.config.base import (
 from pixelrelay.config.budgets import BudgetConfig
 from pixelrelay.config.checks import Reading, prepared
 from pixelrelay.config.problems import findings_of, report
+from pixelrelay.config.server import ServerConfig
 from pixelrelay.config.store import StoreUrl, read_store, valid_prefix
 from pixelrelay.cost.listed import price_like
 from pixelrelay.cost.prices import Price
@@ -312,6 +313,8 @@ class RelayConfig(Leniency):
     """The size of an input image at most."""
     max_reply_bytes: AtLeastOne = 268_435_456
     """The size of a provider's answer, or of a picture fetched from it, at most."""
+    server: ServerConfig = ServerConfig()
+    """What `pixelrelay serve` is told; the router does without."""
 
     @property
     def store_url(self) -> str | None:

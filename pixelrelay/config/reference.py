@@ -28,6 +28,7 @@ from pixelrelay.config.models import (
     RetryBudgetConfig,
     TimeoutsConfig,
 )
+from pixelrelay.config.server import FilesConfig, KeyConfig, ServerConfig, UploadsConfig
 from pixelrelay.config.store import StoreUrl
 from pixelrelay.cost.rows import MegapixelRow, StepsRow, TokensRow
 from pixelrelay.cost.tables import Table
@@ -126,6 +127,10 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("`timeouts`", TimeoutsConfig),
     ("`health`", HealthConfig),
     ("`retry_budget`", RetryBudgetConfig),
+    ("`server`", ServerConfig),
+    ("`server.keys.<name>`", KeyConfig),
+    ("`server.uploads`", UploadsConfig),
+    ("`server.files`", FilesConfig),
 )
 
 
