@@ -22,6 +22,8 @@ COMMANDS: Mapping[str, str] = {
     "quotas": "pixelrelay.cli.quotas:quotas",
     "prices": "pixelrelay.cli.prices:prices",
     "models": "pixelrelay.cli.models:models",
+    "serve": "pixelrelay.cli.serve:serve",
+    "keys": "pixelrelay.cli.keys:keys",
     "demo": "pixelrelay.cli.demo:demo",
 }
 """In the order of the help."""

@@ -53,6 +53,7 @@ class _Wishes:
     """What a call says about how it is to be served."""
 
     timeout: float | None
+    max_attempts: int | None
     tags: Sequence[str]
     region: str | None
     strategy: StrategyName | None
@@ -125,6 +126,7 @@ class Router:
         seed: int | None = None,
         user: str | None = None,
         timeout: float | None = None,
+        max_attempts: int | None = None,
         tags: Sequence[str] = (),
         region: str | None = None,
         strategy: StrategyName | None = None,
@@ -140,8 +142,9 @@ class Router:
     ) -> Images:
         """Draw ``n`` pictures of ``prompt`` with the model group, or the deployment, named ``model``.
 
-        What is left out is left to the provider. ``timeout`` is the whole request's, in seconds; ``tags`` and
-        ``region`` narrow the choice to deployments that carry them; a higher ``priority`` waits less.
+        What is left out is left to the provider. ``timeout`` is the whole request's, in seconds, and ``max_attempts``
+        takes the place of the configured one; ``tags`` and ``region`` narrow the choice to deployments that carry
+        them; a higher ``priority`` waits less.
         ``parameters`` are those of a provider's own (``guidance``, ``steps`` …): deployments that do not know them
         are left out. ``extra_body`` is passed on unchecked. ``adapt`` names fields that may be brought to the nearest
         that a model can do (``size``, ``quality`` …), ``drop_params`` what may be left out where it is not known, or
@@ -172,6 +175,7 @@ class Router:
         seed: int | None = None,
         user: str | None = None,
         timeout: float | None = None,
+        max_attempts: int | None = None,
         tags: Sequence[str] = (),
         region: str | None = None,
         strategy: StrategyName | None = None,
@@ -347,7 +351,7 @@ class Router:
         policy = Policy(
             deadline=journal.began + seconds,
             on_ambiguous=group.config.on_ambiguous or config.on_ambiguous,
-            max_attempts=config.max_attempts,
+            max_attempts=wishes.max_attempts or config.max_attempts,
         )
         limits = self._limits.of_call(wishes.tags, request.user, wishes.limits)
         call = Call(policy, wishes.strategy, wishes.priority, limits)
@@ -443,7 +447,17 @@ _REQUEST = (
     "adapt",
     "drop_params",
 )
-_WISHES = ("timeout", "tags", "region", "strategy", "priority", "fallbacks", "disable_fallbacks", "limits")
+_WISHES = (
+    "timeout",
+    "max_attempts",
+    "tags",
+    "region",
+    "strategy",
+    "priority",
+    "fallbacks",
+    "disable_fallbacks",
+    "limits",
+)
 
 
 _DEFAULTS: Mapping[str, Any] = {
@@ -468,6 +482,8 @@ def _wishes(arguments: Mapping[str, Any]) -> _Wishes:
     problems = []
     if wishes.timeout is not None and not wishes.timeout > 0:
         problems.append(Problem("timeout", f"{wishes.timeout!r} is not a positive number of seconds"))
+    if wishes.max_attempts is not None and not wishes.max_attempts > 0:
+        problems.append(Problem("max_attempts", f"{wishes.max_attempts!r} is not a positive number"))
     if wishes.strategy is not None and wishes.strategy not in STRATEGIES:
         problems.append(Problem("strategy", f"{wishes.strategy!r} is none of {', '.join(STRATEGIES)}"))
     texts = [name for name in ("tags", "fallbacks") if isinstance(arguments[name], str)]

@@ -1,0 +1,112 @@
+"""Pictures on disk under signed links that expire; the oldest make room for new ones."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import os
+import re
+import secrets
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+import anyio.to_thread
+
+from pixelrelay import _clock
+from pixelrelay.config.server import FilesConfig
+
+log = logging.getLogger("pixelrelay.server")
+
+MEDIA_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp", "gif": "image/gif"}
+UNFINISHED = ".part"
+_NAME = re.compile(r"[0-9a-f]{32}\.(?:png|jpg|webp|gif|bin)")
+# By content: what a provider says of its pictures is not always right.
+_STARTS = ((b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpg"), (b"RIFF", "webp"), (b"GIF8", "gif"))
+
+
+@dataclass(slots=True)
+class Shelf:
+    """The pictures that one gateway serves. Several processes may share a directory, and then a secret."""
+
+    config: FilesConfig
+    directory: Path
+    secret: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, config: FilesConfig, secret: bytes | None = None) -> Shelf:
+        """As configured; what is left out is made for this process alone. ``secret`` is for where none is named."""
+        directory = Path(config.directory) if config.directory else Path(tempfile.mkdtemp(prefix="pixelrelay-files-"))
+        signing = config.secret.get_secret_value().encode() if config.secret else secret or secrets.token_bytes(32)
+        return cls(config, directory, signing)
+
+    async def put(self, data: bytes) -> str | None:
+        """Keep a picture, and return its link as a path with a query; ``None`` where it cannot be kept."""
+        if len(data) > self.config.max_bytes:
+            return None
+        extension = next((kind for start, kind in _STARTS if data.startswith(start)), "bin")
+        name = f"{secrets.token_hex(16)}.{extension}"
+        try:
+            await anyio.to_thread.run_sync(self._write, name, data)
+        except OSError as error:
+            log.error("a picture could not be kept in %s: %s", self.directory, error.strerror or error)
+            return None
+        expires = str(int(_clock.wall() + self.config.expires))
+        return f"/files/{name}?expires={expires}&signature={self._signature(name, expires)}"
+
+    def find(self, name: str, expires: str, signature: str) -> tuple[Path, str] | None:
+        """The file under a link, and its media type; ``None`` unless the link is whole, in time and leads to one."""
+        expected = self._signature(name, expires)
+        if not hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace")):
+            return None
+        if not _NAME.fullmatch(name) or not expires.isascii() or int(expires) < _clock.wall():
+            return None
+        path = self.directory / name
+        return (path, MEDIA_TYPES.get(path.suffix[1:], "application/octet-stream")) if path.is_file() else None
+
+    async def tidy(self) -> None:
+        """Delete what has expired, and the oldest of what is too much."""
+        await anyio.to_thread.run_sync(self._make_room, 0)
+
+    def clear(self) -> None:
+        """Delete the directory, if it was made for this process alone."""
+        if self.config.directory is None:
+            for path in self.directory.glob("*"):
+                path.unlink(missing_ok=True)
+            with suppress(OSError):
+                self.directory.rmdir()
+
+    def _signature(self, name: str, expires: str) -> str:
+        return hmac.new(self.secret, f"{name}\n{expires}".encode("utf-8", "replace"), sha256).hexdigest()
+
+    def _write(self, name: str, data: bytes) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._make_room(len(data))
+        # Under another name until it is whole: nobody is served half a picture.
+        unfinished = self.directory / (name + UNFINISHED)
+        unfinished.write_bytes(data)
+        unfinished.replace(self.directory / name)
+
+    def _make_room(self, size: int) -> None:
+        oldest = _clock.wall() - self.config.expires
+        files = sorted(self._files(), key=lambda file: file[0])
+        total = size + sum(length for _, length, _ in files)
+        for written, length, path in files:
+            if written >= oldest and total <= self.config.max_bytes:
+                return
+            # Another process may have been quicker.
+            Path(path).unlink(missing_ok=True)
+            total -= length
+
+    def _files(self) -> list[tuple[float, int, str]]:
+        found = []
+        with suppress(FileNotFoundError), os.scandir(self.directory) as entries:
+            for entry in entries:
+                if not _NAME.fullmatch(entry.name.removesuffix(UNFINISHED)):
+                    continue  # somebody else's
+                with suppress(FileNotFoundError):
+                    about = entry.stat()
+                    found.append((about.st_mtime, about.st_size, entry.path))
+        return found

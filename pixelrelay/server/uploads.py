@@ -1,0 +1,202 @@
+"""What callers send, read within its bounds: how large, how slowly, and how much of it together.
+
+A file is kept on disk while it arrives, so that a slow caller holds little memory; once whole it is read, and held for
+as long as the request is under way, so that a further attempt sends it again. All that is under way together is
+bounded by ``in_flight_bytes``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+from starlette.datastructures import Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.types import Receive
+
+from pixelrelay import _clock
+from pixelrelay.config.server import UploadsConfig
+from pixelrelay.server.fields import parse
+from pixelrelay.server.refusals import INVALID, Refusal, RefusedError, invalid, not_now
+
+COME_BACK = 1.0
+"""Seconds after which a caller may try again for whom there was no room."""
+MOST_FIELDS = 256
+LONGEST_FIELD = 1_000_000
+"""Bytes of one field of a form that is no file."""
+
+
+class GoneError(Exception):
+    """The caller has left."""
+
+
+@dataclass(slots=True)
+class Held:
+    """What one request holds of the bytes in flight."""
+
+    taken: int = 0
+
+
+@dataclass(slots=True)
+class InFlight:
+    """The requests under way in this process, and the bytes that their callers sent."""
+
+    bytes: int = 0
+    requests: int = 0
+
+    @contextmanager
+    def request(self, most: int) -> Iterator[Held]:
+        """A place for one request, and for what it sends, until the block ends; ``RefusedError`` if there is none."""
+        if self.requests >= most:
+            raise not_now(f"{most} requests are under way already.", "too_many_requests_in_flight", COME_BACK)
+        held = Held()
+        self.requests += 1
+        try:
+            yield held
+        finally:
+            self.requests -= 1
+            self.bytes -= held.taken
+
+    def take(self, held: Held, size: int, limits: UploadsConfig) -> None:
+        """Count ``size`` further bytes for one request; ``RefusedError`` where they are too many."""
+        if held.taken + size > limits.max_body_bytes:
+            raise _too_large(limits)
+        if self.bytes + size > limits.in_flight_bytes:
+            raise not_now("Too much is being uploaded at the moment.", "too_many_bytes_in_flight", COME_BACK)
+        self.bytes += size
+        held.taken += size
+
+
+def _too_large(limits: UploadsConfig) -> RefusedError:
+    message = f"The request is larger than the {limits.max_body_bytes} bytes allowed (server.uploads.max_body_bytes)."
+    return invalid(message, code="request_too_large", status=413)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form: its fields in order, and its files under the names of their fields."""
+
+    fields: tuple[tuple[str, str], ...]
+    files: tuple[tuple[str, bytes], ...] = field(repr=False)
+
+
+@dataclass(slots=True)
+class Reading:
+    """One request's body, while it is read."""
+
+    headers: Headers
+    receive: Receive
+    limits: UploadsConfig
+    in_flight: InFlight
+    held: Held
+
+    async def json(self) -> dict[str, Any]:
+        """The body as a JSON object. ``RefusedError`` if it is none."""
+        body = b"".join([piece async for piece in self._pieces()])
+        try:
+            value = parse(body)
+            if b"\\u" in body:
+                _check_text(value)
+        except ValueError as error:
+            message = f"The body could not be read as JSON: {error}."
+            raise invalid(message, code="invalid_json") from None
+        if not isinstance(value, dict):
+            raise invalid("The body must be a JSON object.", code="invalid_json")
+        return value
+
+    async def form(self) -> Form:
+        """The body as a form, each of its files within the bounds. ``RefusedError`` if it is none."""
+        parser = MultiPartParser(
+            Headers({"content-type": self.headers.get("content-type", "")}),
+            self._pieces(),
+            max_files=self.limits.max_images + 1,
+            max_fields=MOST_FIELDS,
+            max_part_size=LONGEST_FIELD,
+        )
+        parser.spool_max_size = self.limits.spool_bytes
+        fields: list[tuple[str, str]] = []
+        files: list[tuple[str, bytes]] = []
+        try:
+            read = await parser.parse()
+            try:
+                for name, value in read.multi_items():
+                    if isinstance(value, UploadFile):
+                        files.append((name, await value.read()))
+                    else:
+                        fields.append((name, value))
+            finally:
+                await read.close()
+            _check_text([*fields, *(name for name, _ in files)])
+        except MultiPartException as error:
+            raise invalid(f"The form could not be read: {error.message}", code="invalid_form") from None
+        except (ValueError, LookupError) as error:
+            raise invalid(f"The form could not be read: {error}.", code="invalid_form") from None
+        return Form(tuple(fields), tuple(files))
+
+    async def _pieces(self) -> AsyncGenerator[bytes, None]:
+        """The body piece by piece, counted; ``RefusedError`` once it is too much or too slow."""
+        declared = self.headers.get("content-length", "")
+        if declared.isascii() and declared.isdecimal() and len(declared) < 20:
+            self.in_flight.take(self.held, int(declared), self.limits)
+        count = _Count(lambda size: self.in_flight.take(self.held, size, self.limits), self.held.taken)
+        ends = _clock.now() + self.limits.body_timeout
+        more = True
+        while more:
+            wait = min(self.limits.stall_timeout, ends - _clock.now())
+            with anyio.move_on_after(wait) as waiting:
+                message = await self.receive()
+            if waiting.cancelled_caught:
+                raise _too_slow()
+            if message["type"] == "http.disconnect":
+                raise GoneError
+            body, more = message.get("body", b""), message.get("more_body", False)
+            count.came(len(body))
+            if body:
+                yield body
+
+
+@dataclass(slots=True)
+class _Count:
+    """Takes what comes beyond what was declared."""
+
+    take: Callable[[int], None]
+    declared: int
+    seen: int = 0
+
+    def came(self, size: int) -> None:
+        before = max(self.seen, self.declared)
+        self.seen += size
+        if self.seen > before:
+            self.take(self.seen - before)
+
+
+def _too_slow() -> RefusedError:
+    refusal = Refusal(
+        408,
+        INVALID,
+        "request_timeout",
+        "The body did not arrive in time.",
+        may_retry=True,
+        headers={"connection": "close"},
+    )
+    return RefusedError(refusal)
+
+
+def _check_text(value: Any) -> None:
+    """``ValueError`` where a text cannot be written in UTF-8: half of a pair of surrogates stands alone."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        match one:
+            case str():
+                try:
+                    one.encode()
+                except UnicodeEncodeError:
+                    raise ValueError("a text holds half a character (a lone surrogate)") from None
+            case dict():
+                waiting += [*one.keys(), *one.values()]
+            case list() | tuple():
+                waiting += one
