@@ -154,9 +154,9 @@ class ServerConfig(BaseModel):
     def _keys_differ(self) -> ServerConfig:
         first = {digest_of(self.master_key): "master_key"} if self.master_key else {}
         for name, key in self.keys.items():
-            before = first.setdefault(digest_of(key.key), f"keys.{name}")
-            if before != f"keys.{name}":
-                raise ValueError(f"keys.{name}: is the same key as {before}")
+            before = first.setdefault(digest_of(key.key), name)
+            if before != name:
+                raise ValueError(f"keys: {name} is the same key as {before}")
         return self
 
 

@@ -22,13 +22,13 @@ from pixelrelay.server.answers import JSON, Answer, StalledError, beating
 from pixelrelay.server.asking import Asked
 from pixelrelay.server.files import Shelf
 from pixelrelay.server.refusals import Refusal, broken, refusal_of
-from pixelrelay.server.telling import HEADER, limit_headers, refusal_headers, route_headers
+from pixelrelay.server.telling import limit_headers, refusal_headers, route_headers
 
 log = logging.getLogger("pixelrelay.server")
 
 SSE = {"content-type": "text/event-stream", "cache-control": "no-cache", "x-accel-buffering": "no"}
 HEARTBEAT = b": heartbeat\n\n"
-MISSING = f"{HEADER}missing"
+MISSING = f"{fields.HEADER}missing"
 LINKS: tuple[Links, ...] = ("provider", "own", "inline")
 
 
@@ -49,13 +49,13 @@ class Service:
 def service_of(router: Router, shelf: Shelf, scope: Scope, headers: Headers) -> Service:
     """As configured, and as the headers say. Raises ``InvalidRequestError``."""
     config: RelayConfig = router.config
-    links = headers.get(f"{HEADER}links", config.server.files.links)
+    links = headers.get(f"{fields.HEADER}links", config.server.files.links)
     if links not in LINKS:
-        raise InvalidRequestError([Problem(f"{HEADER}links", f"{links[:40]!r} is none of {', '.join(LINKS)}")])
-    given = headers.get(f"{HEADER}keep-alive")
+        raise InvalidRequestError([Problem(f"{fields.HEADER}links", f"{links[:40]!r} is none of {', '.join(LINKS)}")])
+    given = headers.get(f"{fields.HEADER}keep-alive")
     keep_alive = config.server.keep_alive
     if given is not None:
-        keep_alive = 0.0 if given.strip() == "0" else fields.seconds(f"{HEADER}keep-alive", given)
+        keep_alive = 0.0 if given.strip() == "0" else fields.seconds(f"{fields.HEADER}keep-alive", given)
     host = headers.get("host", "localhost")
     address = config.server.public_url or f"{scope.get('scheme', 'http')}://{host}{scope.get('root_path', '')}"
     return Service(router, shelf, links, keep_alive, config.server.heartbeat, address)

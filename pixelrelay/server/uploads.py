@@ -8,12 +8,12 @@ bounded by ``in_flight_bytes``.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
-from starlette.datastructures import Headers, UploadFile
+from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.types import Receive
 
@@ -109,18 +109,10 @@ class Reading:
 
     async def form(self) -> Form:
         """The body as a form, each of its files within the bounds. ``RefusedError`` if it is none."""
-        parser = MultiPartParser(
-            Headers({"content-type": self.headers.get("content-type", "")}),
-            self._pieces(),
-            max_files=self.limits.max_images + 1,
-            max_fields=MOST_FIELDS,
-            max_part_size=LONGEST_FIELD,
-        )
-        parser.spool_max_size = self.limits.spool_bytes
         fields: list[tuple[str, str]] = []
         files: list[tuple[str, bytes]] = []
         try:
-            read = await parser.parse()
+            read = await self._parsed()
             try:
                 for name, value in read.multi_items():
                     if isinstance(value, UploadFile):
@@ -135,6 +127,19 @@ class Reading:
         except (ValueError, LookupError) as error:
             raise invalid(f"The form could not be read: {error}.", code="invalid_form") from None
         return Form(tuple(fields), tuple(files))
+
+    async def _parsed(self) -> FormData:
+        kind = Headers({"content-type": self.headers.get("content-type", "")})
+        async with aclosing(self._pieces()) as pieces:
+            parser = MultiPartParser(
+                kind,
+                pieces,
+                max_files=self.limits.max_images + 1,
+                max_fields=MOST_FIELDS,
+                max_part_size=LONGEST_FIELD,
+            )
+            parser.spool_max_size = self.limits.spool_bytes
+            return await parser.parse()
 
     async def _pieces(self) -> AsyncGenerator[bytes, None]:
         """The body piece by piece, counted; ``RefusedError`` once it is too much or too slow."""

@@ -1,0 +1,200 @@
+"""Who may ask, and for what; and that nothing is told to those who may not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from pixelrelay import _clock
+from pixelrelay.config import load
+from pixelrelay.config.server import hash_of
+from pixelrelay.errors import ConfigError
+from tests.server.scenes import MASTER, error_of, foundry, gateway_over
+
+pytestmark = pytest.mark.anyio
+
+SHOP = "sk-shop-0123456789"
+GROUPS = {"flux": {"deployments": ["eastus"]}, "secret": {"deployments": ["west"]}}
+YESTERDAY, TODAY = (_clock.today() - timedelta(days=days) for days in (1, 0))
+
+
+def keys(**shop: Any) -> dict[str, Any]:
+    return {"master_key": hash_of(MASTER), "keys": {"shop": {"key": hash_of(SHOP), **shop}}}
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {key}"}
+
+
+@pytest.mark.parametrize("headers", [bearer(SHOP), {"api-key": SHOP}, {"authorization": f"bearer  {SHOP} "}])
+async def test_a_key_is_taken_as_openai_and_as_azure_have_it(headers: dict[str, str]) -> None:
+    async with gateway_over(foundry(), server=keys()) as at:
+        assert (await at.draw(headers=headers)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        bearer(""),
+        bearer("sk-other"),
+        bearer(SHOP[:-1]),
+        bearer(SHOP + "x"),
+        bearer(hash_of(SHOP)),
+        {"api-key": "sk-other"},
+        {"authorization": f"Basic {SHOP}"},
+        {"authorization": SHOP},
+    ],
+)
+async def test_no_key_or_another_is_refused_before_anything_is_read_or_told(headers: Mapping[str, str]) -> None:
+    async with gateway_over(foundry(), server=keys()) as at:
+        answers = [
+            await at.draw(headers=headers, model="nothing"),
+            await at.client.get("/v1/models", headers=headers),
+            await at.client.get("/metrics", headers=headers),
+        ]
+
+    for answer in answers:
+        assert answer.status_code == 401
+        assert error_of(answer)["code"] == "invalid_api_key"
+        assert "images" not in answer.text
+        assert SHOP not in answer.text
+        assert answer.headers["x-should-retry"] == "false"
+
+
+async def test_a_key_is_good_through_its_last_day() -> None:
+    async with gateway_over(foundry(), server=keys(expires=TODAY)) as at:
+        assert (await at.draw(headers=bearer(SHOP))).status_code == 200
+    async with gateway_over(foundry(), server=keys(expires=YESTERDAY)) as at:
+        answer = await at.draw(headers=bearer(SHOP))
+
+    assert answer.status_code == 401
+    assert error_of(answer)["code"] == "expired_api_key"
+
+
+async def test_another_groups_model_is_as_if_it_did_not_exist() -> None:
+    async with gateway_over(foundry(), foundry("west"), server=keys(groups=["flux"]), groups=GROUPS) as at:
+        allowed = await at.draw(model="flux", headers=bearer(SHOP))
+        others = await at.draw(model="secret", headers=bearer(SHOP))
+        deployment = await at.draw(model="west", headers=bearer(SHOP))
+        nothing = await at.draw(model="nothing", headers=bearer(SHOP))
+        fallback = await at.draw(model="flux", fallbacks=["secret"], headers=bearer(SHOP))
+
+    assert allowed.status_code == 200
+    for name, answer in {"secret": others, "west": deployment, "nothing": nothing}.items():
+        assert answer.status_code == 404
+        assert error_of(answer)["message"] == (
+            f"The model {name!r} does not exist or you do not have access to it; there are flux."
+        )
+    assert fallback.status_code == 404
+
+
+async def test_a_key_is_shown_the_models_that_it_may_ask_for() -> None:
+    async with gateway_over(foundry(), foundry("west"), server=keys(groups=["flux"]), groups=GROUPS) as at:
+
+        async def listed(key: str) -> list[str]:
+            answer = await at.client.get("/v1/models", headers=bearer(key))
+            return [model["id"] for model in answer.json()["data"]]
+
+        assert await listed(SHOP) == ["flux"]
+        assert await listed(MASTER) == ["flux", "secret"]
+        assert (await at.client.get("/v1/models/secret", headers=bearer(SHOP))).status_code == 404
+        assert (await at.client.get("/v1/models/secret", headers=bearer(MASTER))).json()["id"] == "secret"
+
+
+async def test_metrics_are_for_the_master_key_unless_they_are_public() -> None:
+    async with gateway_over(foundry(), server=keys()) as at:
+        assert (await at.client.get("/metrics", headers=bearer(SHOP))).status_code == 403
+        assert (await at.client.get("/metrics", headers=bearer(MASTER))).status_code == 200
+    async with gateway_over(foundry(), server={**keys(), "public_metrics": True}) as at:
+        assert (await at.client.get("/metrics")).status_code == 200
+
+
+async def test_health_and_the_document_are_open() -> None:
+    async with gateway_over(foundry(), server=keys()) as at:
+        for path in ("/health/live", "/health/ready", "/openapi.json"):
+            assert (await at.client.get(path)).status_code == 200
+
+
+async def test_a_reload_changes_who_may_ask() -> None:
+    async with gateway_over(foundry(), server=keys()) as at:
+        config = at.router.config
+        server = config.server.model_copy(update={"keys": {}})
+        assert (await at.draw(headers=bearer(SHOP))).status_code == 200
+        at.router.reload(config.model_copy(update={"server": server}))
+        assert (await at.draw(headers=bearer(SHOP))).status_code == 401
+        assert (await at.draw(headers=bearer(MASTER))).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"host": "evil.example"}, {"origin": "https://evil.example"}, {"origin": "null"}, {"host": "192.168.1.5:8000"}],
+)
+async def test_without_keys_pages_of_other_sites_draw_nothing(headers: dict[str, str]) -> None:
+    async with gateway_over(foundry()) as at:
+        answer = await at.draw(headers=headers)
+
+    assert answer.status_code == 403
+    assert error_of(answer)["code"] == "loopback_only"
+
+
+@pytest.mark.parametrize(
+    "headers", [{"host": "127.0.0.1:8000"}, {"host": "[::1]:8000"}, {"origin": "http://localhost:8000"}]
+)
+async def test_without_keys_this_machine_may_ask(headers: dict[str, str]) -> None:
+    async with gateway_over(foundry()) as at:
+        assert (await at.draw(headers=headers)).status_code == 200
+
+
+# --- in the configuration ----------------------------------------------------------------------------------------
+
+DEPLOYMENT = {"name": "openai", "provider": "openai", "model": "gpt-image-2", "api_key": "k" * 20}
+MODELS = {"images": {"deployments": [DEPLOYMENT]}}
+
+
+def problems(**server: Any) -> list[str]:
+    with pytest.raises(ConfigError) as wrong:
+        load({"models": MODELS, "server": server}, environ={"SHOP": SHOP})
+    return [str(problem) for problem in wrong.value.problems]
+
+
+def test_a_key_may_stand_in_the_environment_and_is_shown_nowhere() -> None:
+    config = load({"models": MODELS, "server": {"keys": {"shop": {"key": "${SHOP}"}}}}, environ={"SHOP": SHOP})
+
+    assert SHOP not in repr(config)
+    assert SHOP not in config.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("server", "problem"),
+    [
+        ({"master_key": "sha256:12"}, "server.master_key: sha256: must be followed by 64 hexadecimal digits"),
+        ({"master_key": " "}, "server.master_key: is empty"),
+        ({"keys": {"a": {}}}, "server.keys.a.key: is missing"),
+        (
+            {"keys": {"a": {"key": "${SHOP}"}, "b": {"key": hash_of(SHOP)}}},
+            "server.keys: b is the same key as a",
+        ),
+        ({"master_key": SHOP, "keys": {"b": {"key": hash_of(SHOP)}}}, "server.keys: b is the same key as master_key"),
+        (
+            {"keys": {"a": {"key": SHOP, "groups": ["image"]}}},
+            "server.keys.a.groups[0]: no group or deployment is named 'image'; did you mean 'images'?",
+        ),
+        ({"keys": {"a": {"key": SHOP, "group": ["x"]}}}, "server.keys.a.group: unknown key; did you mean 'groups'?"),
+        ({"public_url": "images.example"}, "server.public_url: must be an address as https://images.example"),
+        ({"files": {"secret": "short"}}, "server.files.secret: must have at least 16 characters"),
+        (
+            {"uploads": {"in_flight_bytes": 10}},
+            "server.uploads.in_flight_bytes: must be at least max_body_bytes",
+        ),
+    ],
+)
+def test_what_is_wrong_with_it_is_told_by_its_path_and_without_any_key(server: dict[str, Any], problem: str) -> None:
+    found = problems(**server)
+
+    assert len(found) == 1
+    assert found[0].startswith(problem)
+    assert SHOP not in found[0]
