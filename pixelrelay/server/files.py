@@ -54,11 +54,11 @@ class Shelf:
             log.error("a picture could not be kept in %s: %s", self.directory, error.strerror or error)
             return None
         expires = str(int(_clock.wall() + self.config.expires))
-        return f"/files/{name}?expires={expires}&signature={self._signature(name, expires)}"
+        return f"/files/{name}?expires={expires}&signature={self.signature(name, expires)}"
 
     def find(self, name: str, expires: str, signature: str) -> tuple[Path, str] | None:
         """The file under a link, and its media type; ``None`` unless the link is whole, in time and leads to one."""
-        expected = self._signature(name, expires)
+        expected = self.signature(name, expires)
         if not hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace")):
             return None
         if not _NAME.fullmatch(name) or not expires.isascii() or int(expires) < _clock.wall():
@@ -78,7 +78,7 @@ class Shelf:
             with suppress(OSError):
                 self.directory.rmdir()
 
-    def _signature(self, name: str, expires: str) -> str:
+    def signature(self, name: str, expires: str) -> str:
         return hmac.new(self.secret, f"{name}\n{expires}".encode("utf-8", "replace"), sha256).hexdigest()
 
     def _write(self, name: str, data: bytes) -> None:

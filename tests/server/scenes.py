@@ -34,6 +34,11 @@ def foundry(name: str = "eastus", **options: Any) -> EmulatedDeployment:
     )
 
 
+def bfl(name: str = "bfl", **options: Any) -> EmulatedDeployment:
+    """Gives an address of each picture."""
+    return EmulatedDeployment(name, "black-forest-labs", "flux-2-pro", **{"latency": 2.0, "concurrent": 24, **options})
+
+
 def openai(name: str = "openai", **options: Any) -> EmulatedDeployment:
     """Up to ten pictures a call, masks, and usage told; its pictures are large and slow to emulate."""
     return EmulatedDeployment(name, "openai", "gpt-image-2", **{"latency": 2.0, **options})
@@ -72,10 +77,29 @@ async def gateway_over(
     config = {"models": models, "server": dict(server or {}), **settings}
     async with Router(config, transport=Transport(fleet.engine(), rng=Random(0)), rng=Random(0)) as router:
         gateway = Gateway(router)
-        transport = httpx2.ASGITransport(gateway)
+        transport = httpx2.ASGITransport(_reading_on(gateway))
         async with httpx2.AsyncClient(transport=transport, base_url="http://localhost", timeout=None) as client:
             yield Counter(fleet, router, gateway, client)
         await gateway.aclose()
+
+
+def _reading_on(gateway: Gateway) -> Any:
+    """``gateway`` as a server calls it, which reads what was sent to its end even where the app does not."""
+
+    async def called(scope: Any, receive: Any, send: Any) -> None:
+        more = True
+
+        async def noted() -> Any:
+            nonlocal more
+            message = await receive()
+            more = message.get("more_body", False)
+            return message
+
+        await gateway(scope, noted, send)
+        while more:
+            await noted()
+
+    return called
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +15,7 @@ from pixelrelay.outcomes import Attempt, Charge, Failure, FailureKind
 from pixelrelay.server.refusals import ROWS, refusal_of
 from pixelrelay.server.telling import refusal_headers
 from pixelrelay.testing import EmulatedDeployment, Fault, FaultKind
-from tests.server.scenes import DRAW, EDIT, error_of, foundry, gateway_over, openai, picture
+from tests.server.scenes import DRAW, EDIT, Line, error_of, foundry, gateway_over, openai, picture
 
 
 def attempt(charge: Charge = Charge.NONE, retry_after: float | None = None) -> Attempt:
@@ -185,10 +186,11 @@ FORMS: list[tuple[bytes, str]] = [
 @pytest.mark.parametrize(("body", "media_type"), FORMS, ids=[str(number) for number in range(len(FORMS))])
 async def test_a_form_that_cannot_be_read_is_the_callers_mistake(body: bytes, media_type: str) -> None:
     async with gateway_over(foundry()) as at:
-        answer = await at.client.post(EDIT, content=body, headers={"content-type": media_type})
+        line = Line(path=EDIT, headers={"content-type": media_type}, pieces=[body])
+        await line.call(at.gateway)
 
-    assert answer.status_code == 400, answer.text
-    assert error_of(answer)["type"] == "invalid_request_error"
+    assert line.status == 400, line.body
+    assert json.loads(line.body)["error"]["type"] == "invalid_request_error"
 
 
 FILES: list[tuple[Any, str]] = [
