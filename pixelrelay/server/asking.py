@@ -14,6 +14,7 @@ from pixelrelay.errors import InvalidRequestError, Problem
 from pixelrelay.images import NOTHING, Images, InputImage, Operation
 from pixelrelay.router import Router
 from pixelrelay.router.inputs import read_image
+from pixelrelay.router.streaming import ImageStream
 from pixelrelay.server.fields import PICTURE, WAY, form_fields, header_fields, read_fields
 from pixelrelay.server.refusals import invalid
 from pixelrelay.server.uploads import Reading
@@ -45,12 +46,28 @@ class Asked:
 
     async def of(self, router: Router, *, as_url: bool) -> Images:
         """The pictures, by ``router``. With ``as_url``, a provider's link is as good as the picture."""
-        arguments = dict(self.arguments)
-        if arguments.get("response_format") in {"url", "b64_json"}:
-            arguments["response_format"] = "url" if as_url else None
+        arguments = self._arguments(as_url=as_url)
         if self.operation is Operation.EDIT:
             return await router.edit(self.model, self.images, self.prompt, mask=self.mask, **arguments)
         return await router.generate(self.model, self.prompt, **arguments)
+
+    def streamed(self, router: Router, heartbeat: float) -> ImageStream:
+        """The same, with all that is told on the way."""
+        return router.stream(
+            self.model,
+            self.prompt,
+            image=self.images if self.operation is Operation.EDIT else None,
+            mask=self.mask,
+            partial_images=self.partial_images,
+            heartbeat=heartbeat,
+            **self._arguments(as_url=False),
+        )
+
+    def _arguments(self, *, as_url: bool) -> dict[str, Any]:
+        arguments = dict(self.arguments)
+        if arguments.get("response_format") in {"url", "b64_json"}:
+            arguments["response_format"] = "url" if as_url else None
+        return arguments
 
 
 async def read_asked(

@@ -8,12 +8,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pixelrelay import _clock
 from pixelrelay.images import Image, Images, Operation
 from pixelrelay.outcomes import Usage
+from pixelrelay.server.asking import Asked
 from pixelrelay.server.refusals import Refusal
 
 SLICE = 196_608
 """Bytes of a picture encoded at a time; a multiple of three, so that the parts of base64 fit together."""
+AUTO = "auto"
+STREAMED = {Operation.GENERATE: "image_generation", Operation.EDIT: "image_edit"}
+"""How the events of a stream begin."""
 _UNSAFE = ('"', "\\", "\n", "\r", "\t")
 
 
@@ -53,21 +58,41 @@ def result(images: Images, links: Mapping[int, str], incomplete: Refusal | None 
 
 
 def completed(operation: Operation, images: Images, at: int) -> Body:
-    """The last event of a stream for one picture, as server-sent events write it."""
-    name = f"image_{'generation' if operation is Operation.GENERATE else 'edit'}.completed"
+    """The last event of a stream for one picture."""
     image = images.data[at]
-    told = {
-        "type": name,
-        "b64_json": None,
-        "background": images.background or "auto",
-        "created_at": images.created,
-        "output_format": images.output_format or _format_of(image),
-        "quality": images.quality or "auto",
-        "size": images.size or "auto",
-        # The client's model wants it; nothing is made up where the provider told none.
-        "usage": usage_of(images.usage),
-    }
-    before, _, after = json_of(told).partition(b"null")
+    # The client's model wants usage; nothing is made up where the provider told none.
+    return _event(
+        f"{STREAMED[operation]}.completed",
+        image,
+        {
+            "background": images.background or AUTO,
+            "created_at": images.created,
+            "output_format": images.output_format or _format_of(image),
+            "quality": images.quality or AUTO,
+            "size": images.size or AUTO,
+            "usage": usage_of(images.usage),
+        },
+    )
+
+
+def partial(asked: Asked, image: Image, index: int) -> Body:
+    """The event of a picture as far as it is drawn. What it is told to be like is as it was asked for."""
+    told = {name: asked.arguments.get(name) or AUTO for name in ("background", "quality", "size")}
+    return _event(
+        f"{STREAMED[asked.operation]}.partial_image",
+        image,
+        {
+            **told,
+            "created_at": int(_clock.wall()),
+            "output_format": asked.arguments.get("output_format") or _format_of(image),
+            "partial_image_index": index,
+        },
+    )
+
+
+def _event(name: str, image: Image, told: Mapping[str, Any]) -> Body:
+    """As server-sent events write it."""
+    before, _, after = json_of({"type": name, "b64_json": None, **told}).partition(b"null")
     return Body((f"event: {name}\ndata: ".encode() + before, image, after + b"\n\n"))
 
 

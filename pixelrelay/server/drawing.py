@@ -14,7 +14,7 @@ from pixelrelay import _clock
 from pixelrelay.config import RelayConfig
 from pixelrelay.config.server import Links
 from pixelrelay.errors import IncompleteError, InvalidRequestError, PixelRelayError, Problem
-from pixelrelay.images import Image, Images
+from pixelrelay.images import Image, Images, StreamEvent
 from pixelrelay.outcomes import Route
 from pixelrelay.router import Router
 from pixelrelay.server import bodies, fields
@@ -73,11 +73,8 @@ class Drawing:
 
     async def run(self) -> None:
         """Draw and answer. Nothing is raised but ``StalledError``: what goes wrong is the answer."""
-        asked, service = self.asked, self.service
-        every = service.heartbeat if asked.stream else service.keep_alive
-        as_url = asked.wants_url and service.links == "provider" and not asked.stream
         try:
-            images = await beating(lambda: asked.of(service.router, as_url=as_url), every, self._beat)
+            images = await (self._streamed() if self.asked.stream else self._waited())
         except IncompleteError as error:
             await self._deliver(_delivered(error, self.answer.told.request_id), error)
         except PixelRelayError as error:
@@ -90,11 +87,33 @@ class Drawing:
         else:
             await self._deliver(images, None)
 
+    async def _waited(self) -> Images:
+        service, asked = self.service, self.asked
+        as_url = asked.wants_url and service.links == "provider"
+        return await beating(lambda: asked.of(service.router, as_url=as_url), service.keep_alive, self._beat)
+
+    async def _streamed(self) -> Images:
+        """The result, once all that is told on the way was passed on."""
+        async with self.asked.streamed(self.service.router, self.service.heartbeat) as events:
+            async for event in events:
+                match event:
+                    case StreamEvent("completed", result=Images() as images):
+                        return images
+                    case StreamEvent("partial_image", image=Image() as image, index=index):
+                        await self._begin()
+                        await self.answer.all_of(bodies.partial(self.asked, image, index).pieces())
+                    case _:
+                        await self._beat()
+        raise RuntimeError("a stream ended without its result")
+
     async def _beat(self) -> None:
         """A sign of life. The first one begins the answer, so that what fails sooner has its own status."""
+        await self._begin()
+        await self.answer.piece(HEARTBEAT if self.asked.stream else b" ")
+
+    async def _begin(self) -> None:
         if self.answer.status is None:
             await self.answer.begin(200, SSE if self.asked.stream else JSON)
-        await self.answer.piece(HEARTBEAT if self.asked.stream else b" ")
 
     async def _refuse(self, refusal: Refusal) -> None:
         self._note_limits()
@@ -119,7 +138,7 @@ class Drawing:
             await self.answer.end()
 
     async def _stream(self, images: Images, headers: Mapping[str, str], incomplete: Refusal | None) -> None:
-        """One event for each picture. Those of unfinished ones would come before, by the same ``answer``."""
+        """One event for each picture; those of unfinished ones came before."""
         if self.answer.status is None:
             await self.answer.begin(200, {**SSE, **headers})
         for at in range(len(images.data)):

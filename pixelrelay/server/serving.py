@@ -115,7 +115,7 @@ async def _serve(launch: Launch, listening: socket.socket) -> None:
         try:
             with process.signals():
                 await server.serve(sockets=[listening])
-            await _settled(server)
+            await _settled(server, sweeping)
         finally:
             sweeping.cancel()
             await gateway.aclose()
@@ -184,11 +184,11 @@ async def _sweep(gateway: Gateway) -> None:
             log.error("files that expired could not be deleted: %s", error.strerror or error)
 
 
-async def _settled(server: _Server) -> None:
-    """Wait for requests that were cut off to give back what they held."""
-    left = list(server.server_state.tasks)
-    for task in left:
+async def _settled(server: _Server, sweeping: asyncio.Task[None]) -> None:
+    """Wait for requests that were cut off, and what they left in the background, to give back what they held."""
+    for task in list(server.server_state.tasks):
         task.cancel()
+    left = asyncio.all_tasks() - {asyncio.current_task(), sweeping}
     if left:
         await asyncio.wait(left, timeout=SETTLING)
 

@@ -155,8 +155,9 @@ def test_it_streams(client: OpenAI) -> None:
         client.images.generate(model="gpt-image-2", prompt="a boat", size=SIZE, stream=True, partial_images=1)
     )
 
-    assert [event.type for event in events] == ["image_generation.completed"]
-    (event,) = events
+    kinds = ["image_generation.partial_image", "image_generation.completed"]
+    assert [event.type for event in events] == kinds
+    event = events[-1]
     assert size_of(event.b64_json) == (1024, 1024)
     assert event.type == "image_generation.completed"
     assert event.usage.total_tokens > 0

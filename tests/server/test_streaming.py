@@ -51,6 +51,20 @@ async def test_an_edit_is_streamed_under_its_own_name_also_from_a_form() -> None
     assert (event["quality"], event["background"]) == ("auto", "auto")
 
 
+async def test_unfinished_pictures_are_shown_where_the_provider_has_them() -> None:
+    async with gateway_over(openai()) as at:
+        answer = await at.draw(stream=True, partial_images=2, size="1024x1024", quality="low")
+
+    *partials, last = events_of(answer.content)
+    assert [event["type"] for event in partials] == ["image_generation.partial_image"] * 2
+    assert [event["partial_image_index"] for event in partials] == [0, 1]
+    for event in partials:
+        assert opened(event["b64_json"]).size == (1024, 1024)
+        assert (event["quality"], event["size"], event["background"]) == ("low", "1024x1024", "auto")
+        assert event["output_format"] == "png"
+    assert last["type"] == "image_generation.completed"
+
+
 async def test_a_stream_gives_signs_of_life_until_the_picture_is_there() -> None:
     async with gateway_over(foundry(latency=32.0), server={"heartbeat": 10.0}) as at:
         answer = await at.draw(stream=True)
