@@ -66,7 +66,8 @@ class Gateway:
         self._since = int(_clock.wall())
         self._degraded = False
         self._keyring: tuple[ServerConfig, Keyring] | None = None
-        self._routes = Routes(routes_of(self), default=_nowhere, redirect_slashes=False)
+        self.routes = routes_of(self)
+        self._routed = Routes(self.routes, default=_nowhere, redirect_slashes=False)
         router.observe(self._noticed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -114,7 +115,7 @@ class Gateway:
         try:
             if not self.server.has_keys and (why := foreign(headers)):
                 raise RefusedError(Refusal(403, INVALID, "loopback_only", why))
-            await self._routes(scope, receive, answer.pass_on)
+            await self._routed(scope, receive, answer.pass_on)
         except RefusedError as refused:
             await self._refuse(answer, refused.refusal)
         except PixelRelayError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from pixelrelay.images import Operation
@@ -16,7 +16,7 @@ PREFIXES = ("/v1", "", "/openai/v1", "/openai", "/openai/deployments/{model:path
 """Where OpenAI's client, careless base URLs, and both forms of Azure's look for the same thing."""
 
 
-def routes_of(gateway: Gateway) -> list[BaseRoute]:
+def routes_of(gateway: Gateway) -> list[Route]:
     generate, edit = gateway.draws(Operation.GENERATE), gateway.draws(Operation.EDIT)
     routes = [
         route

@@ -114,6 +114,8 @@ async def _serve(launch: Launch, listening: socket.socket) -> None:
         sweeping = asyncio.get_running_loop().create_task(_sweep(gateway))
         try:
             with process.signals():
+                if launch.workers > 1:
+                    process.reload()  # what was told to the others before this one listened
                 await server.serve(sockets=[listening])
             await _settled(server, sweeping)
         finally:

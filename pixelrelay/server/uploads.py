@@ -129,10 +129,9 @@ class Reading:
         return Form(tuple(fields), tuple(files))
 
     async def _parsed(self) -> FormData:
-        kind = Headers({"content-type": self.headers.get("content-type", "")})
         async with aclosing(self._pieces()) as pieces:
-            parser = MultiPartParser(
-                kind,
+            parser = _Parser(
+                Headers({"content-type": self.headers.get("content-type", "")}),
                 pieces,
                 max_files=self.limits.max_images + 1,
                 max_fields=MOST_FIELDS,
@@ -176,6 +175,27 @@ class _Count:
         self.seen += size
         if self.seen > before:
             self.take(self.seen - before)
+
+
+class _Parser(MultiPartParser):
+    """Starlette's, which takes a form that breaks off for one that is whole and lets go of the file it was in."""
+
+    def __init__(self, headers: Headers, stream: AsyncGenerator[bytes, None], **limits: int) -> None:
+        super().__init__(headers, self._to_its_end(stream), **limits)
+        self._ended = False
+
+    async def parse(self) -> FormData:
+        async with aclosing(self.stream):
+            return await super().parse()
+
+    def on_end(self) -> None:
+        self._ended = True
+
+    async def _to_its_end(self, stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        async for piece in stream:
+            yield piece
+        if not self._ended:
+            raise MultiPartException("it breaks off.")
 
 
 def _too_slow() -> RefusedError:

@@ -78,10 +78,15 @@ class Workers:
         if len(self._running) == self.count or (self._born and time.monotonic() - self._born < REBIRTH):
             return
         spawn = multiprocessing.get_context("spawn")
-        while len(self._running) < self.count:
-            worker = spawn.Process(target=self.work, args=(self.listening,))
-            worker.start()
-            self._running.append(worker)
+        # What is ignored stays so in a new process: a reload must not end one that does not listen for it yet.
+        handler = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            while len(self._running) < self.count:
+                worker = spawn.Process(target=self.work, args=(self.listening,))
+                worker.start()
+                self._running.append(worker)
+        finally:
+            signal.signal(signal.SIGHUP, handler)
         self._born = time.monotonic()
 
     def _end(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - as handlers are called

@@ -162,7 +162,7 @@ class Line:
             "raw_path": path.encode(),
             "query_string": query.encode(),
             "root_path": "",
-            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+            "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers.items()],
             "extensions": {"pixelrelay.abort": self._abort},
         }
         await app(scope, self._receive, self._send)

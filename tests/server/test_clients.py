@@ -239,7 +239,7 @@ def test_it_draws_and_streams_asynchronously(at: Serving) -> None:
         async with AsyncOpenAI(base_url=at.base_url, api_key=MASTER) as client:
             drawn = await client.images.generate(model="flux", prompt="a boat", size="512x512")
             stream = await client.images.generate(model="flux", prompt="a boat", size="512x512", stream=True)
-            events = [event.type async for event in stream]
+            events = [str(event.type) async for event in stream]
             edited = await client.images.edit(
                 model="flux", image=[file("a.png", (64, 64)), ("b.png", picture())], prompt="both", size="512x512"
             )

@@ -142,6 +142,16 @@ async def test_an_answer_that_nobody_takes_is_cut_off() -> None:
     assert at.gateway.in_flight.requests == 0
 
 
+async def test_a_form_that_breaks_off_is_none() -> None:
+    part = b'--x\r\ncontent-disposition: form-data; name="image"; filename="a.png"\r\n\r\n' + picture()
+    async with gateway_over(foundry()) as at:
+        line = Line(path=EDIT, headers={"content-type": "multipart/form-data; boundary=x"}, pieces=[part])
+        await line.call(at.gateway)
+
+    assert line.status == 400
+    assert b"it breaks off" in line.body
+
+
 async def test_a_caller_who_leaves_frees_the_place_and_the_attempt_is_settled() -> None:
     async with gateway_over(foundry(latency=60.0, concurrent=1)) as at, anyio.create_task_group() as tasks:
         line = Line(pieces=[DRAWING])
