@@ -8,14 +8,15 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from pixelrelay.config.base import STRICT, AtLeastOne, Name, NotNegative, Positive
+from pixelrelay.config.base import STRICT, AtLeastOne, Dollars, Name, NotNegative, Positive
 
 HASHED = "sha256:"
 """How a key begins that is written as its hash."""
 _HASH = re.compile(r"sha256:[0-9a-fA-F]{64}")
 
+Cap: TypeAlias = Annotated[Dollars, Field(gt=0)]
 Links: TypeAlias = Literal["provider", "own", "inline"]
 
 
@@ -53,6 +54,20 @@ class KeyConfig(BaseModel):
     """The model groups, or deployments, that it may ask for. Left out: all of them."""
     expires: date | None = None
     """The last day on which it is taken, in UTC."""
+    requests_per_minute: AtLeastOne | None = None
+    """Requests in a minute, by all processes that share a store; of those whose pictures are drawn one by one, each."""
+    images_per_minute: AtLeastOne | None = None
+    """Pictures in a minute."""
+    concurrent: AtLeastOne | None = None
+    """Requests under way at a time."""
+    dollars_per_hour: Cap | None = None
+    """What may be spent with it in each full hour, in UTC; what may have been billed counts as well."""
+    dollars_per_day: Cap | None = None
+    """The same for each day."""
+    dollars_per_month: Cap | None = None
+    """The same for each month."""
+    unpriced: Literal["refuse", "allow"] = "refuse"
+    """What becomes of deployments whose price is not known, where dollars are limited."""
 
 
 class UploadsConfig(BaseModel):

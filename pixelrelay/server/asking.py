@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 from pixelrelay.config import RelayConfig
 from pixelrelay.errors import InvalidRequestError, Problem
 from pixelrelay.images import NOTHING, Images, InputImage, Operation
-from pixelrelay.router import Router
+from pixelrelay.router import Limits, Router
 from pixelrelay.router.inputs import read_image
 from pixelrelay.router.streaming import ImageStream
 from pixelrelay.server.fields import PICTURE, WAY, form_fields, header_fields, read_fields
@@ -36,6 +36,8 @@ class Asked:
     images: tuple[InputImage | str, ...] = field(default=(), repr=False)
     """A text is an address, which the router may fetch or not."""
     mask: InputImage | str | None = field(default=None, repr=False)
+    limits: Limits | None = None
+    """What the caller may use."""
     stream: bool = False
     partial_images: int = 0
     """Unfinished pictures to show in a stream, at most."""
@@ -67,6 +69,8 @@ class Asked:
         arguments = dict(self.arguments)
         if arguments.get("response_format") in {"url", "b64_json"}:
             arguments["response_format"] = "url" if as_url else None
+        if self.limits is not None:
+            arguments["limits"] = self.limits
         return arguments
 
 

@@ -117,7 +117,7 @@ STREAM: Mapping[str, Reader] = {"stream": flag, "partial_images": whole}
 OURS: Mapping[str, Reader] = {"model": text, "prompt": text, **PICTURE, **WAY, **STREAM}
 """Every field that means something here. Others are parameters of a provider's own."""
 
-CLOSED = frozenset({"extra_headers", "extra_body", "heartbeat", "max_attempts"})
+CLOSED = frozenset({"extra_headers", "extra_body", "heartbeat", "limits", "max_attempts"})
 """Arguments of the router that are not the caller's to give, or are called otherwise."""
 
 

@@ -6,6 +6,7 @@ import logging
 import uuid
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import anyio
@@ -150,6 +151,7 @@ class Gateway:
                     if not caller.may_ask(name):
                         raise RefusedError(no_such_model(name, tuple(sorted(caller.groups or ()))))
                 service = service_of(self.router, self.shelf, scope, headers)
+                asked = replace(asked, limits=caller.limits)
                 drawing = Drawing(asked, service, answer, degraded=self._degraded)
                 await _connected(drawing, receive)
 

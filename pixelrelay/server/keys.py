@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from pixelrelay import _clock
-from pixelrelay.config.server import ServerConfig, digest_of, hash_of
+from pixelrelay.config.server import KeyConfig, ServerConfig, digest_of, hash_of
+from pixelrelay.router import Limits
 from pixelrelay.server.refusals import INVALID, Refusal, RefusedError
 
 
@@ -19,6 +20,8 @@ class Caller:
     name: str
     groups: frozenset[str] | None = None
     """``None`` for all."""
+    limits: Limits | None = None
+    """What it may use; ``None`` for all that there is."""
     is_master: bool = False
 
     def may_ask(self, model: str) -> bool:
@@ -45,7 +48,7 @@ class Keyring:
         if server.master_key is not None:
             self._known.append(_Known(digest_of(server.master_key), Caller("master", is_master=True)))
         for name, key in server.keys.items():
-            caller = Caller(name, frozenset(key.groups) if key.groups else None)
+            caller = Caller(name, frozenset(key.groups) if key.groups else None, _limits(name, key))
             self._known.append(_Known(digest_of(key.key), caller, key.expires))
 
     def caller(self, headers: Mapping[str, str]) -> Caller:
@@ -72,6 +75,24 @@ class Keyring:
             if hmac.compare_digest(known.digest, digest):
                 found = known
         return found
+
+
+def _limits(name: str, key: KeyConfig) -> Limits | None:
+    written = {limit: getattr(key, limit) for limit in LIMITED}
+    if all(value is None for value in written.values()):
+        return None
+    return Limits(name, **written, unpriced=key.unpriced)
+
+
+LIMITED = (
+    "requests_per_minute",
+    "images_per_minute",
+    "concurrent",
+    "dollars_per_hour",
+    "dollars_per_day",
+    "dollars_per_month",
+)
+"""What a key may limit, called alike in the configuration and by the router."""
 
 
 def _shown(headers: Mapping[str, str]) -> str | None:

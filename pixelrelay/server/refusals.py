@@ -10,10 +10,11 @@ from pixelrelay import errors
 from pixelrelay.images import NOTHING
 from pixelrelay.outcomes import Attempt
 
-INVALID, GENERATION, LIMITED, SERVER = (
+INVALID, GENERATION, LIMITED, SPENT, SERVER = (
     "invalid_request_error",
     "image_generation_user_error",
     "rate_limit_error",
+    "insufficient_quota",
     "server_error",
 )
 """The types of OpenAI's errors."""
@@ -71,6 +72,7 @@ ROWS: Mapping[type[errors.PixelRelayError], Row] = {
     errors.ProviderRefusedError: Row(400, INVALID, "provider_refused"),
     errors.NotServedError: Row(503, SERVER, "not_served"),
     errors.QuotaExceededError: Row(429, LIMITED, "rate_limit_exceeded"),
+    errors.BudgetExceededError: Row(429, SPENT, "budget_exceeded"),
     errors.StoreUnavailableError: Row(503, SERVER, "store_unavailable"),
     errors.AttemptsExhaustedError: Row(502, SERVER, "attempts_exhausted"),
     errors.DeadlineExceededError: Row(504, SERVER, "deadline_exceeded"),
@@ -80,8 +82,12 @@ ROWS: Mapping[type[errors.PixelRelayError], Row] = {
 }
 """Every error of the package, by its class."""
 
-NEVER_AGAIN: tuple[type[errors.PixelRelayError], ...] = (errors.AmbiguousOutcomeError, errors.IncompleteError)
-"""Those after which asking again may be to buy again, whatever the attempts say."""
+NEVER_AGAIN: tuple[type[errors.PixelRelayError], ...] = (
+    errors.AmbiguousOutcomeError,
+    errors.BudgetExceededError,
+    errors.IncompleteError,
+)
+"""Those after which asking again may be to buy again, or is of no use for long, whatever the attempts say."""
 
 
 def refusal_of(error: errors.PixelRelayError) -> Refusal:

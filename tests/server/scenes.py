@@ -65,15 +65,21 @@ async def gateway_over(
     *deployments: EmulatedDeployment,
     server: Mapping[str, Any] | None = None,
     groups: Mapping[str, Mapping[str, Any]] | None = None,
+    further: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Counter]:
     """A gateway over these deployments. All of them are the group ``images``, unless ``groups`` names some in each.
 
-    ``server`` is that section of the configuration, ``settings`` are further keys at its top.
+    ``server`` is that section of the configuration, ``further`` are further keys of each deployment, ``settings`` of
+    the whole.
     """
     fleet = Fleet(*deployments)
     written = groups or {"images": {"deployments": [one.name for one in deployments]}}
-    models = {name: {**group, "deployments": fleet.entries(*group["deployments"])} for name, group in written.items()}
+    entries = {entry["name"]: {**entry, **(further or {})} for entry in fleet.entries()}
+    models = {
+        name: {**group, "deployments": [entries[one] for one in group["deployments"]]}
+        for name, group in written.items()
+    }
     config = {"models": models, "server": dict(server or {}), **settings}
     async with Router(config, transport=Transport(fleet.engine(), rng=Random(0)), rng=Random(0)) as router:
         gateway = Gateway(router)

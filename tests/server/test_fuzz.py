@@ -174,5 +174,5 @@ def _cut(body: bytes, cuts: list[int]) -> list[bytes]:
 def test_every_argument_of_the_router_is_the_gateways_to_give_or_a_field() -> None:
     """What is new in the router must not become a field by accident."""
     within_reach = {*PICTURE, *WAY, "partial_images"}
-    closed = {"extra_headers", "extra_body", "max_attempts", "heartbeat", "image", "mask"}
+    closed = {"extra_headers", "extra_body", "max_attempts", "heartbeat", "limits", "image", "mask"}
     assert set(ROUTERS_OWN) == (within_reach - {"num_retries"}) | closed

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
+import anyio
 import pytest
 
 from pixelrelay import _clock
@@ -117,6 +119,72 @@ async def test_health_and_the_document_are_open() -> None:
     async with gateway_over(foundry(), server=keys()) as at:
         for path in ("/health/live", "/health/ready", "/openapi.json"):
             assert (await at.client.get(path)).status_code == 200
+
+
+PRICED = {"price": {"image": 0.04}}
+
+
+@pytest.mark.parametrize(
+    ("limits", "code", "served"),
+    [
+        ({"requests_per_minute": 2}, "rate_limit_exceeded", 2),
+        ({"images_per_minute": 3}, "rate_limit_exceeded", 3),
+        ({"dollars_per_day": 0.1}, "budget_exceeded", 2),
+        ({"dollars_per_month": 0.05}, "budget_exceeded", 1),
+        ({"dollars_per_hour": 0.04}, "budget_exceeded", 1),
+    ],
+)
+async def test_a_key_may_use_so_much_and_others_are_not_held_up(limits: dict[str, Any], code: str, served: int) -> None:
+    server = keys(**limits)
+    server["keys"]["other"] = {"key": hash_of("sk-other-0123456789")}
+    async with gateway_over(foundry(), server=server, further=PRICED, deadline=10.0) as at:
+        answers = [await at.draw(headers=bearer(SHOP)) for _ in range(served + 1)]
+        other = await at.draw(headers=bearer("sk-other-0123456789"))
+        master = await at.draw(headers=bearer(MASTER))
+
+    assert [answer.status_code for answer in answers] == [*[200] * served, 429]
+    refused = answers[-1]
+    assert error_of(refused)["code"] == code
+    assert "shop" in error_of(refused)["message"]
+    assert float(refused.headers["retry-after-ms"]) > 0
+    assert refused.headers["x-should-retry"] == ("true" if code == "rate_limit_exceeded" else "false")
+    assert (other.status_code, master.status_code) == (200, 200)
+
+
+async def test_a_key_may_have_so_many_requests_under_way() -> None:
+    async with gateway_over(foundry(latency=5.0), server=keys(concurrent=1)) as at:
+        began = _clock.now()
+        async with anyio.create_task_group() as tasks:
+            for _ in range(2):
+                tasks.start_soon(partial(at.draw, headers=bearer(SHOP)))
+        one_after_the_other = _clock.now() - began
+        refused = None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(partial(at.draw, headers=bearer(SHOP)))
+            await _clock.sleep(1.0)
+            refused = await at.draw(headers=bearer(SHOP), timeout=2)
+
+    assert one_after_the_other >= 10.0
+    assert refused.status_code == 429
+
+
+async def test_streams_count_against_a_key_as_well() -> None:
+    async with gateway_over(foundry(), server=keys(requests_per_minute=1), deadline=10.0) as at:
+        first = await at.draw(stream=True, headers=bearer(SHOP))
+        second = await at.draw(stream=True, headers=bearer(SHOP))
+
+    assert (first.status_code, second.status_code) == (200, 429)
+
+
+async def test_a_key_whose_dollars_are_limited_is_refused_what_has_no_price_unless_it_may() -> None:
+    async with gateway_over(foundry(), server=keys(dollars_per_day=1)) as at:
+        refused = await at.draw(headers=bearer(SHOP))
+    async with gateway_over(foundry(), server=keys(dollars_per_day=1, unpriced="allow")) as at:
+        allowed = await at.draw(headers=bearer(SHOP))
+
+    assert refused.status_code == 400
+    assert "price" in error_of(refused)["message"]
+    assert allowed.status_code == 200
 
 
 async def test_a_reload_changes_who_may_ask() -> None:

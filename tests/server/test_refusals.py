@@ -34,6 +34,12 @@ TOLD: list[tuple[errors.PixelRelayError, int, str, bool]] = [
     (errors.QuotaExceededError("flux", 12.5), 429, "rate_limit_exceeded", True),
     (errors.QuotaExceededError("flux", None), 429, "rate_limit_exceeded", False),
     (errors.QuotaExceededError("flux", 12.5, UNSURE), 429, "rate_limit_exceeded", False),
+    (
+        errors.BudgetExceededError("flux", "shop", Decimal(5), "a day", Decimal("4.99"), Decimal("0.05"), 3600.0),
+        429,
+        "budget_exceeded",
+        False,
+    ),
     (errors.StoreUnavailableError("flux", 1.0), 503, "store_unavailable", True),
     (errors.AttemptsExhaustedError("flux", FREE), 502, "attempts_exhausted", True),
     (errors.AttemptsExhaustedError("flux", UNSURE), 502, "attempts_exhausted", False),
