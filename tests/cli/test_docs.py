@@ -33,7 +33,7 @@ def masked(text: str) -> str:
     return words(re.sub(r"─+", "─", re.sub(r"\d+(\.\d+)? (s|kB)\b", r"# \2", text)))
 
 
-@pytest.mark.parametrize("command", ["generate", "edit", "check", "explain", "prices", "models"])
+@pytest.mark.parametrize("command", ["generate", "edit", "check", "explain", "prices", "models", "serve", "keys"])
 def test_every_option_that_a_section_names_exists(command: str) -> None:
     section = re.search(rf"## `pixelrelay {command}.*?(?=\n## |\Z)", TEXT, re.DOTALL)
     assert section is not None
