@@ -17,12 +17,15 @@ from pixelrelay.outcomes import Attempt, Charge, Failure, FailureKind
 EXTRAS = (
     "aiohttp",
     "azure",
+    "httptools",
     "PIL",
+    "python_multipart",
     "redis",
     "rich",
     "starlette",
     "typer",
     "uvicorn",
+    "uvloop",
     "prometheus_client",
     "opentelemetry",
 )
@@ -41,7 +44,9 @@ def test_importing_loads_no_extra(statement: str) -> None:
     assert loaded.isdisjoint(EXTRAS)
 
 
-@pytest.mark.parametrize("name", ["pixelrelay", "pixelrelay.config", "pixelrelay.router", "pixelrelay.testing"])
+@pytest.mark.parametrize(
+    "name", ["pixelrelay", "pixelrelay.config", "pixelrelay.router", "pixelrelay.server", "pixelrelay.testing"]
+)
 def test_what_a_module_offers_is_listed_once_and_there(name: str) -> None:
     module = importlib.import_module(name)
     assert len(set(module.__all__)) == len(module.__all__)

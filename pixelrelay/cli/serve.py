@@ -7,7 +7,10 @@ import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
 
 import typer
@@ -18,6 +21,7 @@ from pixelrelay.config import RelayConfig, load
 from pixelrelay.errors import PixelRelayError
 
 try:
+    from pixelrelay.server.files import PREFIX, Shared
     from pixelrelay.server.serving import Launch, NotServableError, address_of, check, listen, run
     from pixelrelay.server.workers import Workers, outlive_no_parent
 except ModuleNotFoundError as missing:
@@ -53,8 +57,7 @@ def serve(
             _serve(Launch(emulating, host, port, workers), log_level, "an emulated fleet: there is no configuration")
         return
     reading = partial(load, path)
-    secret = secrets.token_bytes(32) if workers > 1 else None
-    _serve(Launch(reading(), host, port, workers, reading, secret), log_level, str(path))
+    _serve(Launch(reading(), host, port, workers, reading), log_level, str(path))
 
 
 def _serve(launch: Launch, log_level: str, source: str) -> None:
@@ -67,8 +70,14 @@ def _serve(launch: Launch, log_level: str, source: str) -> None:
         if launch.workers == 1:
             run(launch, listening)
         else:
-            timeout = launch.config.server.drain_timeout
-            Workers(partial(work, launch, log_level), listening, launch.workers, timeout).run()
+            _serve_from_several(launch, log_level, listening)
+
+
+def _serve_from_several(launch: Launch, log_level: str, listening: socket.socket) -> None:
+    with TemporaryDirectory(prefix=PREFIX) as directory:
+        shared = Shared(Path(directory), secrets.token_bytes(32))
+        working = partial(work, replace(launch, shared=shared), log_level)
+        Workers(working, listening, launch.workers, launch.config.server.drain_timeout).run()
 
 
 def work(launch: Launch, log_level: str, listening: socket.socket) -> None:

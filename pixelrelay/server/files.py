@@ -21,10 +21,20 @@ from pixelrelay.config.server import FilesConfig
 log = logging.getLogger("pixelrelay.server")
 
 MEDIA_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp", "gif": "image/gif"}
+PREFIX = "pixelrelay-files-"
+"""How directories for temporary files are named."""
 UNFINISHED = ".part"
 _NAME = re.compile(r"[0-9a-f]{32}\.(?:png|jpg|webp|gif|bin)")
 # By content: what a provider says of its pictures is not always right.
 _STARTS = ((b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpg"), (b"RIFF", "webp"), (b"GIF8", "gif"))
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What processes that serve from one socket share where the configuration names nothing for it."""
+
+    directory: Path
+    secret: bytes = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -34,13 +44,20 @@ class Shelf:
     config: FilesConfig
     directory: Path
     secret: bytes = field(repr=False)
+    temporary: bool = False
+    """Whether the directory goes with this process."""
 
     @classmethod
-    def of(cls, config: FilesConfig, secret: bytes | None = None) -> Shelf:
-        """As configured; what is left out is made for this process alone. ``secret`` is for where none is named."""
-        directory = Path(config.directory) if config.directory else Path(tempfile.mkdtemp(prefix="pixelrelay-files-"))
-        signing = config.secret.get_secret_value().encode() if config.secret else secret or secrets.token_bytes(32)
-        return cls(config, directory, signing)
+    def of(cls, config: FilesConfig, shared: Shared | None = None) -> Shelf:
+        """As configured; what is left out there is taken from ``shared``, or else made for this process alone."""
+        secret = config.secret.get_secret_value().encode() if config.secret else None
+        if secret is None:
+            secret = shared.secret if shared is not None else secrets.token_bytes(32)
+        if config.directory is not None:
+            return cls(config, Path(config.directory), secret)
+        if shared is not None:
+            return cls(config, shared.directory, secret)
+        return cls(config, Path(tempfile.mkdtemp(prefix=PREFIX)), secret, temporary=True)
 
     async def put(self, data: bytes) -> str | None:
         """Keep a picture, and return its link as a path with a query; ``None`` where it cannot be kept."""
@@ -72,7 +89,7 @@ class Shelf:
 
     def clear(self) -> None:
         """Delete the directory, if it was made for this process alone."""
-        if self.config.directory is None:
+        if self.temporary:
             for path in self.directory.glob("*"):
                 path.unlink(missing_ok=True)
             with suppress(OSError):

@@ -28,7 +28,7 @@ from pixelrelay.server.answers import JSON, Answer, StalledError, while_connecte
 from pixelrelay.server.asking import named_models, read_asked
 from pixelrelay.server.drawing import Drawing, service_of
 from pixelrelay.server.exposing import Metrics
-from pixelrelay.server.files import Shelf
+from pixelrelay.server.files import Shared, Shelf
 from pixelrelay.server.keys import Caller, Keyring
 from pixelrelay.server.loopback import foreign
 from pixelrelay.server.models import models_of
@@ -56,13 +56,13 @@ class Gateway:
     closes nothing but its own files; ``aclose`` deletes those that nobody else can reach.
     """
 
-    def __init__(self, router: Router, *, secret: bytes | None = None) -> None:
-        """``secret`` signs links where the configuration names none; processes that share files share it."""
+    def __init__(self, router: Router, *, shared: Shared | None = None) -> None:
+        """``shared`` is for several processes that answer to one address."""
         self.router = router
         self.draining = False
         """Whether ``/health/ready`` says no; what is asked is served all the same."""
         self.in_flight = InFlight()
-        self.shelf = Shelf.of(router.config.server.files, secret)
+        self.shelf = Shelf.of(router.config.server.files, shared)
         self.metrics = Metrics.of(router)
         self._since = int(_clock.wall())
         self._degraded = False

@@ -8,7 +8,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from math import ceil
 
@@ -18,6 +18,7 @@ from pixelrelay import _clock
 from pixelrelay.config import RelayConfig
 from pixelrelay.errors import ConfigError
 from pixelrelay.router import Router
+from pixelrelay.server.files import Shared
 from pixelrelay.server.gateway import Gateway
 from pixelrelay.server.loopback import is_loopback
 from pixelrelay.server.protocol import protocol_of
@@ -47,8 +48,8 @@ class Launch:
     workers: int = 1
     reload: Callable[[], RelayConfig] | None = None
     """Reads the configuration again; ``None`` where there is no file to read."""
-    secret: bytes | None = field(default=None, repr=False)
-    """Signs links where the configuration names nothing for it."""
+    shared: Shared | None = None
+    """For several workers."""
 
 
 def check(launch: Launch) -> None:
@@ -94,7 +95,7 @@ def run(launch: Launch, listening: socket.socket) -> None:
 
 async def _serve(launch: Launch, listening: socket.socket) -> None:
     async with Router(launch.config) as router:
-        gateway = Gateway(router, secret=launch.secret)
+        gateway = Gateway(router, shared=launch.shared)
         settings = router.config.server
         server = _Server(
             uvicorn.Config(

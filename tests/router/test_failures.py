@@ -15,6 +15,7 @@ from pixelrelay import (
     AttemptsExhaustedError,
     ContentRejectedError,
     FailureKind,
+    InvalidRequestError,
     PixelRelayError,
     ProviderRefusedError,
 )
@@ -257,3 +258,19 @@ async def test_the_only_candidate_of_a_fallback_fails(row: Row) -> None:
 
 def test_the_table_has_a_row_for_every_kind_of_failure() -> None:
     assert {row.kind for row in TABLE.values()} == set(FailureKind)
+
+
+async def test_a_call_may_have_fewer_attempts_than_the_configuration_allows() -> None:
+    fleet = Fleet(*(bfl(name, faults=(Fault(FaultKind.UNAVAILABLE),)) for name in ("east", "west", "north")))
+    async with router_of(fleet) as router:
+        one = await ask(router, max_attempts=1)
+        two = await ask(router, max_attempts=2)
+
+    assert [len(one.attempts), len(two.attempts)] == [1, 2]
+
+
+async def test_a_call_of_no_attempts_is_refused() -> None:
+    async with router_of(Fleet(bfl("east"))) as router:
+        refused = await ask(router, max_attempts=0)
+
+    assert isinstance(refused.error, InvalidRequestError)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Awaitable, Callable
 from itertools import pairwise
@@ -16,7 +17,14 @@ from pixelrelay.server.fields import OURS, PICTURE, WAY
 from pixelrelay.testing import VirtualLoop
 from tests.server.scenes import DRAW, EDIT, Counter, Line, data_url, foundry, gateway_over, picture
 
-ROUTERS_OWN = sorted({*Router.generate.__kwdefaults__, *Router.edit.__kwdefaults__, *Router.stream.__kwdefaults__})
+ROUTERS_OWN = sorted(
+    {
+        name
+        for method in (Router.generate, Router.edit, Router.stream)
+        for name, parameter in inspect.signature(method).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+)
 """Arguments that a body must not reach by their names."""
 
 names = st.sampled_from([*OURS, *ROUTERS_OWN, "self", "image", "images", "mask", "moderation", "safety_tolerance"])

@@ -158,14 +158,14 @@ async def test_a_key_may_have_so_many_requests_under_way() -> None:
             for _ in range(2):
                 tasks.start_soon(partial(at.draw, headers=bearer(SHOP)))
         one_after_the_other = _clock.now() - began
-        refused = None
+        refused: list[int] = []
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(partial(at.draw, headers=bearer(SHOP)))
             await _clock.sleep(1.0)
-            refused = await at.draw(headers=bearer(SHOP), timeout=2)
+            refused.append((await at.draw(headers=bearer(SHOP), timeout=2)).status_code)
 
     assert one_after_the_other >= 10.0
-    assert refused.status_code == 429
+    assert refused == [429]
 
 
 async def test_streams_count_against_a_key_as_well() -> None:

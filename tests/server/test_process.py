@@ -277,7 +277,7 @@ def pids(at: Serving) -> set[int]:
 def test_workers_share_one_port_their_quotas_their_links_and_their_metrics(
     redis: RedisServer, fleet: Fleet, tmp_path: Path
 ) -> None:
-    config = config_of(fleet, store=redis.url, server={"files": {"directory": str(tmp_path / "files")}})
+    config = config_of(fleet, store=redis.url)
     config["models"]["images"]["deployments"][0] |= {"requests_per_minute": 8, "shape": "rolling"}
     (tmp_path / "metrics").mkdir()
     environ = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics")}
