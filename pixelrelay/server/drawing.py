@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 
 from starlette.datastructures import Headers
@@ -29,10 +29,12 @@ log = logging.getLogger("pixelrelay.server")
 SSE = {"content-type": "text/event-stream", "cache-control": "no-cache", "x-accel-buffering": "no"}
 HEARTBEAT = b": heartbeat\n\n"
 MISSING = f"{fields.HEADER}missing"
+QUICKEST = 1.0
+"""Seconds between blanks, however often a caller wants them."""
 LINKS: tuple[Links, ...] = ("provider", "own", "inline")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Service:
     """How one request is answered."""
 
@@ -55,7 +57,8 @@ def service_of(router: Router, shelf: Shelf, scope: Scope, headers: Headers) -> 
     given = headers.get(f"{fields.HEADER}keep-alive")
     keep_alive = config.server.keep_alive
     if given is not None:
-        keep_alive = 0.0 if given.strip() == "0" else fields.seconds(f"{fields.HEADER}keep-alive", given)
+        asked = 0.0 if given.strip() == "0" else fields.seconds(f"{fields.HEADER}keep-alive", given)
+        keep_alive = max(asked, QUICKEST) if asked else 0.0
     host = headers.get("host", "localhost")
     address = config.server.public_url or f"{scope.get('scheme', 'http')}://{host}{scope.get('root_path', '')}"
     return Service(router, shelf, links, keep_alive, config.server.heartbeat, address)
@@ -69,7 +72,6 @@ class Drawing:
     service: Service
     answer: Answer
     degraded: bool = False
-    _links: dict[int, str] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Draw and answer. Nothing is raised but ``StalledError``: what goes wrong is the answer."""
@@ -127,7 +129,7 @@ class Drawing:
         incomplete = refusal_of(error) if error is not None else None
         headers = route_headers(images.route)
         if error is not None and incomplete is not None:
-            headers |= {**refusal_headers(incomplete), MISSING: str(error.missing)}
+            headers = {**refusal_headers(incomplete), **headers, MISSING: str(error.missing)}
         if self.asked.stream:
             await self._stream(images, headers, incomplete)
         else:

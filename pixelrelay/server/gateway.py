@@ -108,9 +108,9 @@ class Gateway:
             pass
         finally:
             _UNDER_WAY.reset(token)
-            # Without the query: that of a link is its key.
-            took = _clock.now() - began
-            log.info("%s %s %s %s %.3f s", told.request_id, scope["method"], scope["path"], answer.status or "-", took)
+            # Without the query, for that of a link is its key; and in one line, whatever stands in the path.
+            path, took = scope["path"].encode("unicode_escape").decode(), _clock.now() - began
+            log.info("%s %s %s %s %.3f s", told.request_id, scope["method"], path, answer.status or "-", took)
 
     async def _answered(self, scope: Scope, receive: Receive, answer: Answer, headers: Headers) -> None:
         try:

@@ -250,6 +250,20 @@ def test_a_caller_who_leaves_frees_the_place_of_the_attempt(tmp_path: Path) -> N
         assert " POST /v1/images/generations - " in at.log()
 
 
+def test_the_log_has_a_line_for_each_request_and_no_secret_in_it(fleet: Fleet, tmp_path: Path) -> None:
+    with serving(tmp_path, config_of(fleet)) as at:
+        url = f"{at.base_url}/images/generations"
+        link = httpx2.post(url, json={**BODY, "response_format": "url"}, timeout=30).json()["data"][0]["url"]
+        assert httpx2.get(link).status_code == 200
+        at.get("/a%0a%1b%5bInjected")
+        at.until(lambda: "Injected" in at.log())
+
+        assert link.partition("?")[0].removeprefix(at.address) in at.log()
+        assert "signature" not in at.log()
+        assert BODY["prompt"] not in at.log()
+        assert "GET /a\\n\\x1b[Injected 404" in at.log()
+
+
 def test_a_connection_serves_many_requests(fleet: Fleet, tmp_path: Path) -> None:
     with serving(tmp_path, config_of(fleet)) as at, httpx2.Client(timeout=30) as client:
         for _ in range(3):
