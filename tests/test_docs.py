@@ -18,6 +18,8 @@ import pytest
 import yaml
 
 from pixelrelay.config import load
+from pixelrelay.providers import registry
+from pixelrelay.providers.overview import PAGES
 from pixelrelay.testing import EmulatedDeployment, Fleet, emulated_fleet
 from tests.servers import redis_server
 
@@ -104,3 +106,9 @@ def run(line: str, directory: Path) -> None:
 def test_every_link_leads_to_a_file(document: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text("utf-8"))
     assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_every_provider_has_a_page() -> None:
+    pages = {PAGES.get(name, name) for name in registry.BUILT_IN}
+
+    assert {page.stem for page in (ROOT / "docs" / "providers").glob("*.md")} == pages

@@ -29,6 +29,8 @@ FEATURES: Mapping[str, Callable[[Capabilities], int]] = {
     "seed": lambda can: can.seed,
 }
 """How much of each a model can: so many input images, so many pictures a call, or whether at all."""
+PAGES: Mapping[str, str] = {"nscale": "openai-compatible", "xinference": "openai-compatible"}
+"""The pages of providers that share one; the others' are named for them."""
 COUNTED = frozenset({"references", "n"})
 ANY = "*"
 
@@ -59,7 +61,12 @@ def _row(provider: str) -> tuple[str, ...]:
     rows = known_models(provider)
     priced = sum(listed(provider, model) is not None for model in rows if model != ANY)
     named = sum(model != ANY for model in rows)
-    return (f"`{provider}`", *_abilities(rows), f"{priced} of {named}" if named else "no")
+    page = f"docs/providers/{PAGES.get(provider, provider)}.md"
+    return (
+        f"[`{provider}`]({page})" if provider in registry.BUILT_IN else f"`{provider}`",
+        *_abilities(rows),
+        f"{priced} of {named}" if named else "no",
+    )
 
 
 def _abilities(rows: Mapping[str, Capabilities]) -> Iterator[str]:

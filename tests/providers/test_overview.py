@@ -22,7 +22,7 @@ def test_there_is_a_line_for_every_provider_with_the_most_that_its_models_can() 
     lines = overview().splitlines()
 
     assert [line.split("`")[1] for line in lines[2:]] == list(registry.provider_names())
-    assert "| `openai` | yes | yes | yes | 16 | 10 | yes | no | 7 of 11 |" in lines
+    assert "| [`openai`](docs/providers/openai.md) | yes | yes | yes | 16 | 10 | yes | no | 7 of 11 |" in lines
 
 
 def test_only_what_stands_between_the_marks_is_written(tmp_path: Path) -> None:
