@@ -31,7 +31,7 @@ _KINDS: Sequence[tuple[bytes, bytes, str, str]] = (
     (b"GIF8", b"", "image/gif", "gif"),
 )
 _DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w.=+-]+)*;base64,(.*)", re.DOTALL | re.IGNORECASE)
-_CHOICES: Mapping[str, frozenset[str]] = {
+CHOICES: Mapping[str, frozenset[str]] = {
     "output_format": frozenset({"png", "jpeg", "webp", "svg"}),
     "response_format": frozenset({"b64_json", "url"}),
     "background": frozenset({"transparent", "opaque", "auto"}),
@@ -49,7 +49,7 @@ async def read_image(given: ImageInput, where: str, fetch: Fetch | None, max_byt
     data, name = await _read(given, where, fetch, max_bytes)
     if len(data) > max_bytes:
         raise _wrong(where, f"{len(data)} bytes, more than the {max_bytes} allowed (max_input_bytes)")
-    kind = _kind_of(data)
+    kind = kind_of(data)
     if kind is None:
         raise _wrong(where, "is no PNG, JPEG, WebP, GIF or SVG" if data else "is empty")
     media_type, extension = kind
@@ -57,7 +57,7 @@ async def read_image(given: ImageInput, where: str, fetch: Fetch | None, max_byt
     return InputImage(data, media_type, f"{stem}.{extension}", _dimensions(data))
 
 
-def _kind_of(data: bytes) -> tuple[str, str] | None:
+def kind_of(data: bytes) -> tuple[str, str] | None:
     """Media type and extension; ``None`` for what is no picture."""
     for start, inner, media_type, extension in _KINDS:
         if data.startswith(start) and data[8 : 8 + len(inner)] == inner:
@@ -172,7 +172,7 @@ def _problems(prompt: object, given: Mapping[str, Any]) -> Iterator[Problem]:
     partial = given.get("partial_images", 0)
     if not isinstance(partial, int) or isinstance(partial, bool) or not 0 <= partial <= MOST_PARTIAL_IMAGES:
         yield Problem("partial_images", f"{partial!r} is not a whole number from 0 to {MOST_PARTIAL_IMAGES}")
-    for name, known in _CHOICES.items():
+    for name, known in CHOICES.items():
         value = given.get(name)
         if value is not None and value not in known:
             yield Problem(name, f"{value!r} is none of {', '.join(sorted(known))}")

@@ -13,13 +13,12 @@ from pixelrelay.config import RelayConfig
 from pixelrelay.errors import InvalidRequestError, Problem
 from pixelrelay.images import NOTHING, Images, InputImage, Operation
 from pixelrelay.router import Limits, Router
-from pixelrelay.router.inputs import read_image
+from pixelrelay.router.inputs import MOST_PARTIAL_IMAGES, read_image
 from pixelrelay.router.streaming import ImageStream
 from pixelrelay.server.fields import PICTURE, WAY, form_fields, header_fields, read_fields
 from pixelrelay.server.refusals import invalid
 from pixelrelay.server.uploads import Reading
 
-MOST_PARTIALS = 3
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 _IMAGE_FIELD = re.compile(r"image(\[\d*\])?")
 
@@ -164,8 +163,8 @@ def _asked(
     if "prompt" not in ours:
         raise _wrong("prompt", "is missing")
     partials = ours.get("partial_images", 0)
-    if not 0 <= partials <= MOST_PARTIALS:
-        raise _wrong("partial_images", f"{partials} is not from 0 to {MOST_PARTIALS}")
+    if not 0 <= partials <= MOST_PARTIAL_IMAGES:
+        raise _wrong("partial_images", f"{partials} is not from 0 to {MOST_PARTIAL_IMAGES}")
     way = {name: ours[name] for name in WAY if name in ours}
     if "num_retries" in way:
         way["max_attempts"] = way.pop("num_retries")

@@ -176,4 +176,4 @@ def _is_unsafe(encoded: str) -> bool:
 
 
 def _format_of(image: Image) -> str:
-    return (image.media_type or "image/png").rpartition("/")[2]
+    return (image.media_type or "image/png").rpartition("/")[2].partition("+")[0]

@@ -17,16 +17,21 @@ import anyio.to_thread
 
 from pixelrelay import _clock
 from pixelrelay.config.server import FilesConfig
+from pixelrelay.router.inputs import kind_of
 
 log = logging.getLogger("pixelrelay.server")
 
-MEDIA_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp", "gif": "image/gif"}
 PREFIX = "pixelrelay-files-"
 """How directories for temporary files are named."""
 UNFINISHED = ".part"
-_NAME = re.compile(r"[0-9a-f]{32}\.(?:png|jpg|webp|gif|bin)")
-# By content: what a provider says of its pictures is not always right.
-_STARTS = ((b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpg"), (b"RIFF", "webp"), (b"GIF8", "gif"))
+_NAME = re.compile(r"[0-9a-f]{32}\.(?:png|jpg|webp|gif|svg|bin)")
+_MEDIA_TYPES = {
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "webp": "image/webp",
+    "gif": "image/gif",
+    "svg": "image/svg+xml",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,8 @@ class Shelf:
         """Keep a picture, and return its link as a path with a query; ``None`` where it cannot be kept."""
         if len(data) > self.config.max_bytes:
             return None
-        extension = next((kind for start, kind in _STARTS if data.startswith(start)), "bin")
+        # By content: what a provider says of its pictures is not always right.
+        _, extension = kind_of(data) or ("", "bin")
         name = f"{secrets.token_hex(16)}.{extension}"
         try:
             await anyio.to_thread.run_sync(self._write, name, data)
@@ -81,7 +87,7 @@ class Shelf:
         if not _NAME.fullmatch(name) or not expires.isascii() or int(expires) < _clock.wall():
             return None
         path = self.directory / name
-        return (path, MEDIA_TYPES.get(path.suffix[1:], "application/octet-stream")) if path.is_file() else None
+        return (path, _MEDIA_TYPES.get(path.suffix[1:], "application/octet-stream")) if path.is_file() else None
 
     async def tidy(self) -> None:
         """Delete what has expired, and the oldest of what is too much."""

@@ -44,6 +44,13 @@ ABORT = "pixelrelay.abort"
 """The extension by which a server lets its app cut a connection."""
 SHARED = "shared"
 
+HARMLESS = {
+    "cache-control": "private",
+    "content-security-policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox",
+    "x-content-type-options": "nosniff",
+}
+"""Of a picture that is served from here: one that is SVG, or pretends to be a page, may do nothing."""
+
 Endpoint: TypeAlias = Callable[[Scope, Receive, Answer], Awaitable[None]]
 
 _UNDER_WAY: ContextVar[Told] = ContextVar("pixelrelay_request")
@@ -197,7 +204,7 @@ class Gateway:
         if found is None:
             raise gone
         path, media_type = found
-        headers = {"cache-control": "private", "x-content-type-options": "nosniff", **answer.told.headers()}
+        headers = {**HARMLESS, **answer.told.headers()}
         response = FileResponse(path, headers=headers, media_type=media_type)
         try:
             await response(scope, receive, answer.pass_on)

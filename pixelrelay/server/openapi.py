@@ -8,9 +8,8 @@ from importlib.metadata import version
 from typing import Any
 
 from pixelrelay.providers.adapting import ADAPTABLE
-from pixelrelay.router.inputs import MOST_IMAGES
+from pixelrelay.router.inputs import CHOICES, MOST_IMAGES, MOST_PARTIAL_IMAGES
 from pixelrelay.router.strategies import STRATEGIES
-from pixelrelay.server.asking import MOST_PARTIALS
 from pixelrelay.server.fields import HIGHEST_RANK
 
 Schema = Mapping[str, Any]
@@ -193,15 +192,15 @@ def _fields() -> dict[str, Schema]:
         "n": {"type": "integer", "minimum": 1, "maximum": MOST_IMAGES},
         "size": {"type": "string", "pattern": "^([1-9][0-9]{1,4}x[1-9][0-9]{1,4}|auto)$"},
         "quality": _TEXT,
-        "background": {"enum": ["transparent", "opaque", "auto"]},
-        "output_format": {"enum": ["png", "jpeg", "webp"]},
+        "background": {"enum": sorted(CHOICES["background"])},
+        "output_format": {"enum": sorted(CHOICES["output_format"])},
         "output_compression": {"type": "integer", "minimum": 0, "maximum": 100},
-        "response_format": {"enum": ["b64_json", "url"]},
+        "response_format": {"enum": sorted(CHOICES["response_format"])},
         "style": _TEXT,
         "seed": {"type": "integer"},
         "user": _TEXT,
         "stream": {"type": "boolean"},
-        "partial_images": {"type": "integer", "minimum": 0, "maximum": MOST_PARTIALS},
+        "partial_images": {"type": "integer", "minimum": 0, "maximum": MOST_PARTIAL_IMAGES},
         **_way(),
     }
 

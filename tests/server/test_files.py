@@ -41,6 +41,7 @@ async def test_a_picture_that_came_as_bytes_is_served_under_a_link() -> None:
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "image/png"
     assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "sandbox" in answer.headers["content-security-policy"], "an SVG may hold scripts"
     assert Image.open(BytesIO(answer.content)).size == (64, 64)
 
 

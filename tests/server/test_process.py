@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -208,11 +209,13 @@ def test_headers_that_never_end_are_cut_off(fleet: Fleet, tmp_path: Path) -> Non
     with serving(tmp_path, config_of(fleet, server={"header_timeout": 0.5})) as at:
         with connected(at) as silent, connected(at) as slow, connected(at) as endless:
             slow.sendall(b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n")
-            for _ in range(70):
-                endless.sendall(b"x-more: " + b"a" * 1000 + b"\r\n" if _ else b"GET / HTTP/1.1\r\n")
+            endless.sendall(b"GET / HTTP/1.1\r\n")
+            with suppress(ConnectionError):  # it may be cut off before all is out, and the answer lost with it
+                for _ in range(1000):
+                    endless.sendall(b"x-more: " + b"a" * 1000 + b"\r\n")
+                pytest.fail("a megabyte of headers was taken")
             assert silent.recv(1000).startswith(b"HTTP/1.1 408 ")
             assert slow.recv(1000).startswith(b"HTTP/1.1 408 ")
-            assert endless.recv(1000).startswith(b"HTTP/1.1 431 ")
 
         assert at.get("/health/live").status_code == 200
 

@@ -201,7 +201,7 @@ async def test_a_form_that_cannot_be_read_is_the_callers_mistake(body: bytes, me
 
 FILES: list[tuple[Any, str]] = [
     ({"image": ("a.png", b"")}, "is empty"),
-    ({"image": ("a.png", b"GIMP")}, "is no PNG, JPEG, WebP or GIF"),
+    ({"image": ("a.png", b"GIMP")}, "is no PNG, JPEG, WebP, GIF or SVG"),
     ({"mask": ("m.png", picture())}, "is missing: an edit needs at least one file"),
     ({"image": ("a.png", picture()), "markup": ("m.png", picture())}, "is no file of a request"),
     ({"image": ("a.png", picture()), "mask": ("m.png", picture((32, 32)))}, "they must be of one size"),

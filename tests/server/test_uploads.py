@@ -68,7 +68,7 @@ async def test_a_large_file_waits_on_disk_and_arrives_whole() -> None:
         unknown = await at.edit({"image": ("a.bmp", large)})
 
     assert known.status_code == 200, known.text
-    assert "is no PNG, JPEG, WebP or GIF" in error_of(unknown)["message"]
+    assert "is no PNG, JPEG, WebP, GIF or SVG" in error_of(unknown)["message"]
 
 
 async def test_what_is_uploaded_together_is_bounded_and_others_are_told_to_come_back() -> None:
