@@ -15,15 +15,22 @@ from pixelrelay import (
     AmbiguousOutcomeError,
     BudgetExceededError,
     ConfigError,
+    IncompleteError,
     Limits,
     QuotaExceededError,
     Router,
     UnservableRequestError,
     _clock,
 )
+from pixelrelay.config import Budget, BudgetConfig
+from pixelrelay.quotas import Calendar
+from pixelrelay.router.decide import Ending, GiveUp, Policy, Story, decide
+from pixelrelay.router.limits import Exhausted, Limit
+from pixelrelay.store.base import Shortage
 from pixelrelay.store.memory import MemoryStore
 from pixelrelay.testing import Fault, FaultKind, Fleet
-from tests.router.scenes import Outcome, ask, bfl, billed, called, foundry, lasting, router_of
+from tests.router.plans import candidate, leg, plan_of
+from tests.router.scenes import Outcome, ask, bfl, billed, called, foundry, lasting, openai, router_of
 
 pytestmark = pytest.mark.anyio
 
@@ -292,6 +299,40 @@ async def test_a_quota_that_is_full_for_a_shorter_time_is_what_one_hears_of() ->
     assert isinstance(refused.error, QuotaExceededError)
     assert refused.retry_after is not None
     assert refused.retry_after < 61
+
+
+async def test_of_groups_that_are_all_full_the_soonest_says_why() -> None:
+    fleet = Fleet(foundry("east"), foundry("west", requests_per_minute=1))
+    chain = {
+        "flux": {"fallbacks": ["other"], "deployments": fleet.entries("east")},
+        "other": {"deployments": fleet.entries("west")},
+    }
+    relay = router(fleet, {"of-flux": {"dollars": "0.05", "window": "day", "group": "flux"}}, groups=chain)
+    assert [(await ask(relay)).tried for _ in range(2)] == ["east", "west"]
+    refused = await ask(relay, timeout=5)
+    assert isinstance(refused.error, QuotaExceededError)
+    assert refused.retry_after is not None
+    assert refused.retry_after < 61
+
+
+@pytest.mark.parametrize("order", [(50.0, 900.0), (900.0, 50.0)])
+def test_whichever_was_asked_last_the_soonest_says_why(order: tuple[float, float]) -> None:
+    """The budget frees in 50 seconds, the quota in 900."""
+    daily = Limit("daily", Budget("daily", BudgetConfig(dollars=Decimal(1), window=Calendar.DAY)).quota(), Decimal(1))
+    spent = Exhausted(daily, Shortage(daily.quota, 40_000, 990_000))
+    story = Story(plan_of(leg("flux", candidate("east")), leg("other", candidate("west"))), Policy(deadline=10.0))
+    for name, seconds in zip(("flux", "other"), order, strict=True):
+        story = story.full(name, seconds, final=True, exhausted=spent if seconds == 50.0 else None)
+    assert decide(story, 0.0) == GiveUp(Ending.SPENT, 50.0, spent)
+
+
+async def test_where_all_at_once_are_more_than_the_budget_ever_has_some_are_drawn_one_by_one() -> None:
+    fleet = Fleet(openai("gpt"))
+    relay = router(fleet, DAILY, prices={"gpt": CENTS})
+    outcome = await ask(relay, n=3, size="1024x1024", quality="low")
+    assert isinstance(outcome.error, IncompleteError)
+    assert len(outcome.error.delivered) == 2
+    assert isinstance(outcome.error.__cause__, BudgetExceededError)
 
 
 async def test_what_costs_more_than_the_whole_budget_is_refused_without_a_time() -> None:

@@ -12,6 +12,7 @@ from pixelrelay.quotas import Calendar, Claim, Quota, Span, Unit
 from pixelrelay.store.base import BudgetState, Full, Offer, Report, Reservation, Shortage, Ticket, Verdict
 from pixelrelay.store.budgets import begin_of, part_at
 from pixelrelay.store.memory import MemoryStore
+from pixelrelay.store.rules import WHOLE, Portion
 from pixelrelay.store.shared import Booked
 from tests.store.contract import AnyStore, MakeStore
 from tests.store.direct import Server
@@ -357,6 +358,37 @@ async def test_after_a_flush_the_most_that_anybody_saw_of_a_budget_counts(server
     await there.settle(held, cost(30))
     assert (await state(here, daily)).used == 46
     assert (await state(here, anna)).used == 30
+
+
+async def test_after_a_flush_what_two_have_seen_of_one_spend_counts_once_beside_what_is_spent_since(
+    server: Server,
+) -> None:
+    here, there, daily = server.join(), server.join(), budget(100)
+    await taken(here, offer("east", 10, daily))
+    await taken(there, offer("east", 40, daily))
+    server.client.flushall()
+    await taken(here, offer("east", 1, daily))
+    await there.tend()
+    assert (await state(there, daily)).used == 51
+
+
+async def test_what_has_left_a_rolling_window_does_not_come_back_with_a_flush(server: Server) -> None:
+    store, rolling = server.join(), budget(100, 600)
+    await taken(store, offer("east", 90, rolling))
+    await anyio.sleep(1300)
+    server.client.flushall()
+    await taken(store, offer("east", 100, rolling))
+
+
+async def test_what_others_had_spent_is_not_forgotten_with_their_minute() -> None:
+    store, daily = MemoryStore(wall=_clock.now), budget(100)
+    await taken(store, offer("east", 5, daily))
+    store.split(Portion(0, 2), {daily.key: 30})
+    store.forget_others()
+    await taken(store, offer("east", 15, daily))
+    await full(store, offer("east", 1, daily))
+    store.split(WHOLE)
+    await taken(store, offer("east", 80, daily))
 
 
 async def test_what_was_seen_in_a_window_that_has_turned_is_not_told_after_a_flush(server: Server) -> None:

@@ -311,6 +311,16 @@ async def test_a_lost_store_s_budgets_are_shared_out_and_what_was_spent_meanwhil
         assert await spent(one, 100) == 40 + 6 * 7
 
 
+async def test_a_process_that_has_spent_nothing_yet_knows_what_the_others_have(server: RedisServer) -> None:
+    async with fleet_of(server) as fleet:
+        one, idle = fleet.process(), fleet.process()
+        await take(idle, a_minute(10))
+        await taken(one, costing(10, 100), 4)
+        await idle.reserve([costing(1000, 100)])
+        server.pause()
+        assert len(await taken(idle, costing(10, 100), 9)) == 3
+
+
 async def test_a_server_that_forgets_everything_is_told_what_was_spent(server: RedisServer) -> None:
     async with fleet_of(server) as fleet:
         one, other = fleet.process(), fleet.process()
