@@ -85,8 +85,8 @@ class Candidate:
     def offer(self, request: ImageRequest, left: float, limits: Sequence[Limit] = ()) -> Offer:
         """What an attempt at ``request``, with ``left`` seconds for it, takes of this deployment's quotas and of
         ``limits``."""
-        request = self.fit(request).request
         ours = self.ours(request, limits) if limits else ()
+        request = self.fit(request).request
         expected = self.latency.expected(request.size, request.n)
         slow = self.latency.slow(request.size, request.n)
         least = self.latency.least or 0.0
@@ -108,11 +108,11 @@ class Candidate:
         return known
 
     def ours(self, request: ImageRequest, limits: Sequence[Limit]) -> tuple[Claim, ...]:
-        """What an attempt at ``request``, as ``fit`` made it, takes of ``limits``: of a budget what it may cost.
+        """What an attempt at ``request`` takes of ``limits``: of a budget what it costs at most.
 
         What is free takes nothing. What has no price takes as much, but needs a budget that is not used up.
         """
-        dollars = self.estimate(request)
+        dollars, request = self.estimate(request), self.fit(request).request
         images, pixels, micro = request.n, pixels_of(request), micro_dollars(dollars or Decimal(0))
         return tuple(
             Claim(limit.quota, _amount(limit.quota.unit, images, pixels, micro))
@@ -120,12 +120,10 @@ class Candidate:
             if limit.covers(self.deployment) and not (dollars == 0 and limit.quota.unit is Unit.DOLLARS)
         )
 
-    def lacks(self, request: ImageRequest, limits: Sequence[Limit]) -> tuple[str, ...]:
-        """The budgets that it cannot serve ``request`` under, because nobody knows what that costs."""
-        budgets = [limit for limit in limits if limit.unpriced == "refuse" and limit.covers(self.deployment)]
-        if not budgets or self.estimate(self.fit(request).request) is not None:
-            return ()
-        return tuple(f"has no price, and budget {limit.name!r} lets in nothing without one" for limit in budgets)
+    def refused_by(self, budgets: Sequence[Limit]) -> tuple[str, ...]:
+        """Those of ``budgets`` that let it serve nothing of which nobody knows what it costs."""
+        refusing = (limit for limit in budgets if limit.unpriced == "refuse" and limit.covers(self.deployment))
+        return tuple(f"has no price, and budget {limit.name!r} lets in nothing without one" for limit in refusing)
 
 
 def pixels_of(request: ImageRequest) -> int:
@@ -192,11 +190,18 @@ class Group:
         caps = [limit for limit in limits if limit.dollars is not None]
         if not any(reasons) and not tags and region is None and not caps:
             return self.candidates, {}
+        known: dict[tuple[int, int, int], bool] = {}
+
+        def priced(candidate: Candidate) -> bool:
+            if candidate.pricing not in known:
+                known[candidate.pricing] = candidate.estimate(replace(request, n=images)) is not None
+            return known[candidate.pricing]
+
         unfit = {c.name: why for why, (_, those) in zip(reasons, self._alike, strict=True) if why for c in those}
         for candidate in self.candidates:
             missing = _missing_labels(candidate.deployment, tags, region)
-            if caps and not missing and candidate.name not in unfit:
-                missing = candidate.lacks(replace(request, n=images), caps)
+            if caps and not missing and candidate.name not in unfit and not priced(candidate):
+                missing = candidate.refused_by(caps)
             if missing:
                 unfit[candidate.name] = (*unfit.get(candidate.name, ()), *missing)
         return [candidate for candidate in self.candidates if candidate.name not in unfit], unfit
