@@ -41,7 +41,7 @@ def portal_threads() -> list[threading.Thread]:
 
 # --- the face ----------------------------------------------------------------------------------------------------
 
-SHARED = ("generate", "edit", "state", "observe", "reload", "from_config", "__init__")
+SHARED = ("generate", "edit", "budget", "budgets", "spend", "state", "observe", "reload", "from_config", "__init__")
 
 
 @pytest.mark.parametrize("name", SHARED)
@@ -149,3 +149,14 @@ def test_a_router_that_cannot_be_made_leaves_no_thread_behind(fleet: Fleet) -> N
     with pytest.raises(OSError, match="away"):
         SyncRouter(config_of(fleet, "east"), store=Deaf())
     assert not portal_threads()
+
+
+def test_budgets_and_what_was_spent_are_told_without_awaiting(fleet: Fleet) -> None:
+    config = config_of(fleet, "bfl")
+    for entry in config["models"]["flux"]["deployments"]:
+        entry["price"] = {"image": "0.04"}
+    with SyncRouter({**config, "budgets": {"daily": {"dollars": 1, "window": "day"}}}) as router:
+        router.generate("flux", "a lighthouse", size=SMALL)
+        spent = router.spend().total.known
+        assert spent > 0
+        assert router.budgets()["daily"].used == router.budget("daily").used == spent
