@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sized
-from decimal import Decimal
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
@@ -20,11 +19,6 @@ def number(value: Any) -> Any:
     if isinstance(value, bool):
         raise PydanticCustomError("float_type", "must be a number")
     return value
-
-
-def written(value: Any) -> Any:
-    """A float as it was written: 0.04 stands for four cents, not for the nearest binary fraction."""
-    return Decimal(repr(value)) if isinstance(value, float) else number(value)
 
 
 def not_empty(value: SizedT) -> SizedT:
@@ -46,7 +40,6 @@ Name: TypeAlias = Annotated[str, StringConstraints(min_length=1, pattern=r"^[A-Z
 Positive: TypeAlias = Annotated[float, Field(gt=0), BeforeValidator(number)]
 NotNegative: TypeAlias = Annotated[float, Field(ge=0), BeforeValidator(number)]
 AtLeastOne: TypeAlias = Annotated[int, Field(gt=0), BeforeValidator(number)]
-Dollars: TypeAlias = Annotated[Decimal, Field(ge=0), BeforeValidator(written)]
 Ambiguous: TypeAlias = Literal["rebuy", "fail"]
 StoreTimeout: TypeAlias = Annotated[float, Field(gt=0, le=10), BeforeValidator(number)]
 

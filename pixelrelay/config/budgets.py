@@ -10,8 +10,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from pixelrelay.config.base import STRICT, Dollars
+from pixelrelay.config.base import STRICT
 from pixelrelay.cost.prices import micro_dollars_within
+from pixelrelay.cost.rows import Dollars
 from pixelrelay.quotas import Calendar, Quota, Span, Unit
 
 SHORTEST, LONGEST = 60, 366 * 86_400

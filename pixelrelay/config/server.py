@@ -10,7 +10,8 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from pixelrelay.config.base import STRICT, AtLeastOne, Dollars, Name, NotNegative, Positive
+from pixelrelay.config.base import STRICT, AtLeastOne, Name, NotNegative, Positive
+from pixelrelay.cost.rows import Dollars
 
 HASHED = "sha256:"
 """How a key begins that is written as its hash."""
