@@ -21,9 +21,9 @@ pytestmark = pytest.mark.anyio
 Engine = Literal["httpx2", "aiohttp"]
 
 
-@pytest.fixture(params=["asyncio", "trio"])
+@pytest.fixture(params=["asyncio", pytest.param("trio", marks=pytest.mark.slow)])
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, object]]:
-    """Real time: the other side is a server in a thread of its own."""
+    """Real time: the other side is a server in a thread of its own. Adapters know no loop, so one is enough mostly."""
     return request.param, {}
 
 
@@ -230,6 +230,7 @@ async def test_a_caller_who_leaves_closes_the_connection_and_gives_the_slot_back
         assert relay.state("first").in_flight == 0
 
 
+@pytest.mark.slow
 async def test_sixty_callers_at_once_all_get_their_pictures(fleet: Fleet, dialect: Dialect) -> None:
     got: list[Images] = []
 
