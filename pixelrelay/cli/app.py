@@ -18,6 +18,7 @@ COMMANDS: Mapping[str, str] = {
     "generate": "pixelrelay.cli.generate:generate",
     "edit": "pixelrelay.cli.edit:edit",
     "check": "pixelrelay.cli.check:check",
+    "convert": "pixelrelay.cli.convert:convert",
     "explain": "pixelrelay.cli.explain:explain",
     "quotas": "pixelrelay.cli.quotas:quotas",
     "prices": "pixelrelay.cli.prices:prices",

@@ -21,12 +21,18 @@ _NO_SUCH_MODEL = "no such model"
 
 
 def warnings_of(config: RelayConfig, today: date, lookup: Lookup = registry.provider) -> list[Problem]:
-    """What can be used and had better be known.
+    """What can be used and had better be known, at its place in the file that was read.
 
+    What of another program's file has no meaning here.
     Models that are or soon will be retired, models their provider is not known to have, pools without members, and
     what is said about a shared store where there is none.
     """
-    return [*_model_warnings(config, today, lookup), *_pool_warnings(config), *_store_warnings(config)]
+    return [
+        *config.origin.remarks,
+        *_model_warnings(config, today, lookup),
+        *_pool_warnings(config),
+        *_store_warnings(config),
+    ]
 
 
 def _model_warnings(config: RelayConfig, today: date, lookup: Lookup) -> Iterator[Problem]:
@@ -36,7 +42,8 @@ def _model_warnings(config: RelayConfig, today: date, lookup: Lookup) -> Iterato
             can = provider.capabilities(deployment.model, deployment.options)
             message = _retirement(deployment.model, can, today) or _unknown(provider, deployment, can)
             if message is not None:
-                yield Problem(path_of(("models", group, "deployments", index, "model")), message)
+                loc = ("models", group, "deployments", index, "model")
+                yield Problem(path_of(config.origin.place(loc)), message)
 
 
 def _retirement(model: str, can: Capabilities, today: date) -> str | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pixelrelay.config.drafts import Draft, Judgement, Lookup, drafts_of, judged, mapping, text, texts
+from pixelrelay.config.origin import Written
 from pixelrelay.config.problems import Finding, Loc, hint, path_of
 from pixelrelay.config.server import key_texts
 from pixelrelay.config.store import secret_texts
@@ -30,6 +31,8 @@ class Reading:
     """Where a value is missing, and why was said already."""
     hidden: AbstractSet[str] = field(default=frozenset(), repr=False)
     """Texts that must not be shown."""
+    written: Written = field(default_factory=Written)
+    """What the data were made from, where they are not themselves what people wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ def prepared(data: Any, common: AbstractSet[str], reading: Reading) -> Prepared:
         *_budget_findings(drafts, groups.keys(), mapping(written.get("budgets")) or {}),
         *_fallback_findings(by_group, groups),
         *_key_findings(by_group, groups, mapping(written.get("server")) or {}),
+        *_alias_findings(by_group, groups, mapping(written.get("aliases")) or {}),
         *(finding for judgement in judgements.values() for finding in judgement.findings),
     ]
     ready = {name: _rebuilt(group, by_group[name], judgements) for name, group in groups.items()}
@@ -146,3 +150,14 @@ def _key_findings(
             if name not in known:
                 loc = ("server", "keys", key, "groups", index)
                 yield Finding(loc, f"no group or deployment is named {name!r}; {hint(name, known)}")
+
+
+def _alias_findings(
+    by_group: Mapping[str, Sequence[Draft]], groups: Mapping[str, Any], aliases: Mapping[str, Any]
+) -> Iterator[Finding]:
+    known = set(groups).union(draft.name for drafts in by_group.values() for draft in drafts if draft.name)
+    for alias, name in aliases.items():
+        if alias in known:
+            yield Finding(("aliases", alias), f"{alias!r} is the name of a group or deployment already")
+        if isinstance(name, str) and name not in known:
+            yield Finding(("aliases", alias), f"no group or deployment is named {name!r}; {hint(name, known)}")

@@ -1,4 +1,7 @@
-"""What the environment puts into a configuration: ``${NAME}``, ``${NAME:-default}`` and ``os.environ/NAME``."""
+"""What the environment puts into a configuration: ``${NAME}``, ``${NAME:-default}`` and ``os.environ/NAME``.
+
+``${NAME@url}`` is a variable as it stands in an address, where ``/``, ``@`` and the like have a meaning.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from pixelrelay.config.problems import Finding, Loc
 
@@ -19,7 +23,7 @@ MISSING = Missing()
 # "$${" is how one writes "${" itself. A default reaches to the first closing brace.
 _REFERENCE = re.compile(
     r"""\$ (?: (?P<escape>\$) (?=\{)
-             | \{ (?P<name>[A-Za-z_][A-Za-z0-9_]*) (?: :- (?P<default>[^}]*) )? \}
+             | \{ (?P<name>[A-Za-z_][A-Za-z0-9_]*) (?: (?P<encoded>@url) | :- (?P<default>[^}]*) )? \}
              | (?P<malformed>\{) )""",
     re.VERBOSE,
 )
@@ -66,7 +70,11 @@ class Filling:
             forms = "${NAME} or ${NAME:-default}"
             self.findings.append(Finding(loc, f"a variable is written {forms}, and $${{ stands for ${{ itself"))
             return ""
-        return self._value(found["name"], found["default"], loc)
+        value = self._value(found["name"], found["default"], loc)
+        if not found["encoded"]:
+            return value
+        self.values.add(encoded := quote(value, safe=""))
+        return encoded
 
     def _value(self, name: str, default: str | None, loc: Loc) -> str:
         value = self.environ.get(name, "")

@@ -16,6 +16,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
+    PrivateAttr,
     SecretStr,
     SkipValidation,
     StringConstraints,
@@ -42,6 +43,7 @@ from pixelrelay.config.base import (
 )
 from pixelrelay.config.budgets import BudgetConfig
 from pixelrelay.config.checks import Reading, prepared
+from pixelrelay.config.origin import Origin
 from pixelrelay.config.problems import findings_of, report
 from pixelrelay.config.server import ServerConfig
 from pixelrelay.config.store import StoreUrl, read_store, valid_prefix
@@ -272,6 +274,8 @@ class RelayConfig(Leniency):
 
     models: Annotated[dict[GroupName, GroupConfig], AfterValidator(not_empty)]
     """The model groups, by name."""
+    aliases: dict[GroupName, str] = {}
+    """Further names for groups or deployments, each with the name that it stands for."""
     pools: dict[Name, PoolConfig] = {}
     """Limits that several deployments share, by name."""
     budgets: dict[Name, BudgetConfig] = {}
@@ -316,6 +320,13 @@ class RelayConfig(Leniency):
     server: ServerConfig = ServerConfig()
     """What `pixelrelay serve` is told; the router does without."""
 
+    _origin: Origin = PrivateAttr(default_factory=Origin)
+
+    @property
+    def origin(self) -> Origin:
+        """Where it was read from; two that say the same are equal wherever they come from."""
+        return self._origin
+
     @property
     def store_url(self) -> str | None:
         """The address of the shared store with its password, which is not to be shown; ``None`` for memory."""
@@ -337,5 +348,10 @@ class RelayConfig(Leniency):
             findings += findings_of(error, RelayConfig)
         wrong = [*reading.findings, *(finding for finding in findings if finding.loc not in reading.missing)]
         if config is None or wrong:
-            raise ConfigError(report(wrong, data, ready.secrets | reading.hidden), reading.source)
+            origin, said = reading.written.origin, reading.written.data
+            placed = map(origin.placed, wrong)
+            raise ConfigError(
+                report(placed, data if said is None else said, ready.secrets | reading.hidden), reading.source
+            )
+        config._origin = reading.written.origin
         return config

@@ -74,8 +74,11 @@ deadline: 120
 ## Variables
 
 In any text, `${NAME}` is replaced by the environment variable `NAME`, and `${NAME:-default}` by `default` where the
-variable is empty or not set. A text that is `os.environ/NAME` and nothing else is replaced as well. `$${` stands for
-`${` itself. A variable that is needed and not there is an error.
+variable is empty or not set. `${NAME@url}` is `NAME` as it stands in an address, where `/` and `@` have a meaning. A
+text that is `os.environ/NAME` and nothing else is replaced as well. `$${` stands for `${` itself. A variable that is
+needed and not there is an error.
+
+A `config.yaml` of LiteLLM's is read as it is: see [Coming from LiteLLM](from-litellm.md).
 
 ## In Python
 

@@ -39,16 +39,23 @@ class Fleet:
     """All groups of one configuration; replaced as a whole when the configuration is."""
 
     groups: Mapping[str, Group]
+    aliases: Mapping[str, str] = field(default=NOTHING)
+    """Further names, and what each stands for."""
+
+    def named(self, name: str) -> str:
+        """What ``name`` stands for: itself, unless it is an alias."""
+        return self.aliases.get(name, name)
 
     def group(self, name: str) -> Group:
         """The group of that name, or one of its own for a deployment of that name. ``UnknownModelError`` if neither."""
+        name = self.named(name)
         if name in self.groups:
             return self.groups[name]
         for group in self.groups.values():
             for candidate in group.candidates:
                 if candidate.name == name:
                     return alone(group, candidate)
-        known = sorted(self.groups)
+        known = sorted({*self.groups, *self.aliases})
         closest = get_close_matches(name, known, n=1)
         raise UnknownModelError(name, known, closest[0] if closest else None)
 

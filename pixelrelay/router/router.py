@@ -331,6 +331,7 @@ class Router:
         watcher: Watcher | None = None,
     ) -> Images:
         request = make_request(operation, prompt, given)
+        model = self._fleet.named(model)
         journal = Journal(request_id=f"pr_{uuid.uuid4().hex}", began=_clock.now(), watcher=watcher)
         self._tell(RequestStarted(journal.request_id, model, operation, request.n, request.size, tuple(wishes.tags)))
         result: Images | None = None
@@ -508,7 +509,8 @@ def _fleet(config: RelayConfig, before: Mapping[str, Candidate]) -> Fleet:
         {
             name: Group(name, written, tuple(candidate(resolved) for resolved in deployments[name]))
             for name, written in config.models.items()
-        }
+        },
+        config.aliases,
     )
 
 

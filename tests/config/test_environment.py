@@ -29,6 +29,7 @@ def key_of(config: RelayConfig) -> str | None:
         ("${NOT_SET:-other}", "other"),
         ("${EMPTY:-other}", "other"),
         ("${NOT_SET:-}", None),
+        ("redis://:${ODD@url}@host", "redis://:p%2F%40ss@host"),
         ("<${KEY}-${KEY}>", "<s3cret-s3cret>"),
         ("$${KEY}", "${KEY}"),
         ("$KEY", "$KEY"),
@@ -38,7 +39,7 @@ def key_of(config: RelayConfig) -> str | None:
     ],
 )
 def test_a_variable_is_filled_in_wherever_it_is_named(written: str, read: str | None) -> None:
-    environ = {"KEY": "s3cret", "EMPTY": "", "NESTED": "${KEY}"}
+    environ = {"KEY": "s3cret", "EMPTY": "", "NESTED": "${KEY}", "ODD": "p/@ss"}
 
     assert key_of(loaded(flux(crayon(api_key=written)), environ)) == read
 

@@ -276,3 +276,10 @@ def test_a_deployment_built_from_keywords_keeps_what_only_its_provider_knows() -
     assert mistakes({"models": {"flux": {"deployments": [built]}}}) == []
     with pytest.raises(ValueError, match="options must be a mapping"):
         DeploymentConfig.model_validate({**written, "options": 3})
+
+
+def test_another_name_stands_for_one_that_exists_and_is_none_already() -> None:
+    assert mistakes(flux(crayon(), aliases={"pictures": "flx", "red": "flux", "also": "red"})) == [
+        "aliases.pictures: no group or deployment is named 'flx'; did you mean 'flux'?",
+        "aliases.red: 'red' is the name of a group or deployment already",
+    ]

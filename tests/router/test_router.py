@@ -211,6 +211,16 @@ async def test_all_that_is_wrong_with_a_request_is_said_at_once() -> None:
     assert {problem.path for problem in caught.value.problems} == {"prompt", "n", "size", "output_format"}
 
 
+async def test_a_group_answers_to_its_other_names_as_to_its_own() -> None:
+    fleet = Fleet(foundry("east"))
+    router = router_of(fleet, {**groups(fleet, {"flux": ["east"]}), "aliases": {"pictures": "flux", "one": "east"}})
+
+    assert (await router.generate("pictures", "a fox", size="64x64")).route.group == "flux"
+    assert (await router.generate("one", "a fox", size="64x64", fallbacks=["pictures"])).route.group == "east"
+    with pytest.raises(UnknownModelError, match="did you mean 'pictures'"):
+        await router.generate("picture", "a fox")
+
+
 async def test_a_model_that_is_not_there_is_answered_with_the_closest_that_is() -> None:
     with pytest.raises(UnknownModelError, match="did you mean 'flux'"):
         await router_of(Fleet(foundry("east"))).generate("flix", "a lighthouse")
