@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pixelrelay.config import load
@@ -117,6 +117,7 @@ def problems_of(data: dict[str, Any]) -> tuple[Problem, ...]:
 
 
 @settings(max_examples=300, deadline=None)
+@example({"model_list": [entry(order=[])]})
 @given(files)
 def test_any_file_loads_or_tells_with_its_paths_what_is_wrong(data: dict[str, Any]) -> None:
     assert all(problem.path.partition("[")[0].partition(".")[0] in data for problem in problems_of(data))

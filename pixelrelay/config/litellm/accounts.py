@@ -124,6 +124,9 @@ def _azure_ai(entry: Entry, page: Page) -> None:
 
 
 def _azure_identity(entry: Entry, page: Page) -> None:
+    if _given(entry, "azure_ad_token_provider"):
+        _put(page, entry, "token_provider", "azure_ad_token_provider")
+        return
     parts = [_given(entry, key) for key in ("tenant_id", "client_id", "client_secret")]
     if _given(entry, "api_key") is None and all(parts):
         page.data["entra"] = True

@@ -35,24 +35,19 @@ class Entry:
         return (*self.loc, "litellm_params", key)
 
 
-def entries_of(data: Mapping[str, Any], ledger: Ledger, *, all_draw: bool = False) -> Iterator[Entry]:
-    """The entries that draw pictures; what is wrong with the others, or why they have no meaning here, is noted.
-
-    With ``all_draw`` every model is taken for one of pictures, whatever it is called.
-    """
+def entries_of(data: Mapping[str, Any], ledger: Ledger) -> Iterator[Entry]:
+    """The entries that draw pictures; what is wrong with the others, or why they have no meaning here, is noted."""
     credentials = _credentials(data.get("credential_list"), ledger)
     listed = data.get("model_list")
     if not isinstance(listed, (list, tuple)):
         ledger.wrong(("model_list",), "must be a list of models")
         return
     for index, raw in enumerate(listed):
-        if (entry := _entry(index, raw, credentials, ledger, all_draw)) is not None:
+        if (entry := _entry(index, raw, credentials, ledger)) is not None:
             yield entry
 
 
-def _entry(
-    index: int, raw: Any, credentials: Mapping[str, Mapping[str, Any]], ledger: Ledger, all_draw: bool
-) -> Entry | None:
+def _entry(index: int, raw: Any, credentials: Mapping[str, Mapping[str, Any]], ledger: Ledger) -> Entry | None:
     loc: Loc = ("model_list", index)
     if not isinstance(raw, Mapping):
         ledger.wrong(loc, "must be a mapping with model_name and litellm_params")
@@ -75,15 +70,13 @@ def _entry(
     if not isinstance(info, Mapping):
         ledger.wrong((*loc, "model_info"), "must be a mapping of keys to values")
         info = {}
-    found = _found(params, info, loc, ledger, all_draw)
+    found = _found(params, info, loc, ledger)
     if found is None or not isinstance(group, str) or not group:
         return None
     return Entry(index, group, found, params, {str(key): value for key, value in info.items()})
 
 
-def _found(
-    params: Mapping[str, Any], info: Mapping[str, Any], loc: Loc, ledger: Ledger, all_draw: bool
-) -> Named | None:
+def _found(params: Mapping[str, Any], info: Mapping[str, Any], loc: Loc, ledger: Ledger) -> Named | None:
     """What it names, if that is a model of pictures which can be asked from here."""
     where = (*loc, "litellm_params", "model")
     written = params.get("model")
@@ -96,7 +89,7 @@ def _found(
     if not isinstance(model, str) or not model or not isinstance(custom, (str, type(None))):
         ledger.wrong(where, "must be text")
         return None
-    mode = "image_generation" if all_draw else info.get("mode")
+    mode = info.get("mode")
     if mode is not None and not isinstance(mode, str):
         ledger.wrong((*loc, "model_info", "mode"), "must be text")
         return None

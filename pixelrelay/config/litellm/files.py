@@ -25,17 +25,15 @@ READ = frozenset(
 )
 
 
-def translated(
-    data: Mapping[str, Any], environ: Mapping[str, str] = os.environ, *, all_draw: bool = False
-) -> Translation:
+def translated(data: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Translation:
     """What ``data`` mean here. Nothing is raised: what is wrong is found, and what means nothing is remarked.
 
     ``environ`` is looked at for what has to be known at once, as which provider a model is of; secrets stay names of
-    variables. With ``all_draw`` every model is taken for one of pictures.
+    variables.
     """
     ledger = Ledger(environ)
     _read_variables(data.get("environment_variables"), ledger)
-    entries = list(entries_of(data, ledger, all_draw=all_draw))
+    entries = list(entries_of(data, ledger))
     groups = groups_of(entries, ledger)
     page = Page(ledger, ())
     ledger.places[("models",)] = (HOLDS_MODELS,)

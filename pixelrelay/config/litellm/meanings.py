@@ -50,7 +50,7 @@ READ_ELSEWHERE = frozenset(
     {
         "model", "custom_llm_provider", "api_base", "base_url", "api_key", "api_version", "base_model", "organization",
         "weight", "timeout", "drop_params", "additional_drop_params", "region_name", "litellm_credential_name",
-        "tenant_id", "client_id", "client_secret", "use_litellm_proxy", "model_info",
+        "tenant_id", "client_id", "client_secret", "azure_ad_token_provider", "model_info",
     }
 )  # fmt: skip
 """Keys of ``litellm_params`` that have a meaning and are not simply moved."""

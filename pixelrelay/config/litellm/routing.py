@@ -110,7 +110,7 @@ def _write_strategies(routing: Routing) -> None:
         strategy = own.get(group, named)
         if strategy == "weighted":
             _weigh(deployments)
-        if len({one.get("order") for one in deployments}) > 1:
+        if len({repr(one.get("order")) for one in deployments}) > 1:
             strategy = "ordered"
         elif strategy is None and any("weight" in one for one in deployments):
             strategy = "weighted"
