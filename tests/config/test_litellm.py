@@ -18,13 +18,13 @@ ENVIRON: Mapping[str, str] = {"OPENAI_API_KEY": "sk-openai-0123456789", "AZURE_K
 LISTED: dict[str, Any] = {"model": "openai/gpt-image-2", "api_key": "os.environ/OPENAI_API_KEY"}
 
 
-def entry(name: str = "images", info: dict[str, Any] | None = None, **params: Any) -> dict[str, Any]:
+def entry(name: str = "images", info: Mapping[str, Any] | None = None, **params: Any) -> dict[str, Any]:
     """One of ``model_list``, by default OpenAI's."""
     listed = {"model_name": name, "litellm_params": {**LISTED, **params}}
-    return listed if info is None else {**listed, "model_info": info}
+    return listed if info is None else {**listed, "model_info": dict(info)}
 
 
-def theirs(*entries: dict[str, Any], **sections: Any) -> dict[str, Any]:
+def theirs(*entries: Any, **sections: Any) -> dict[str, Any]:
     return {"model_list": list(entries or [entry()]), **sections}
 
 
@@ -58,9 +58,9 @@ def said(deployment: DeploymentConfig) -> dict[str, Any]:
     return {"provider": deployment.provider, "model": deployment.model, **dumped}
 
 
-AZURE = {"api_base": "https://east.openai.azure.com", "api_key": "os.environ/AZURE_KEY"}
-FOUNDRY = {"api_base": "https://east.services.ai.azure.com", "api_key": "os.environ/AZURE_KEY"}
-KEYED = {"api_key": "a-key-of-nobody"}
+AZURE: dict[str, Any] = {"api_base": "https://east.openai.azure.com", "api_key": "os.environ/AZURE_KEY"}
+FOUNDRY: dict[str, Any] = {"api_base": "https://east.services.ai.azure.com", "api_key": "os.environ/AZURE_KEY"}
+KEYED: dict[str, Any] = {"api_key": "a-key-of-nobody"}
 
 
 @pytest.mark.parametrize(
@@ -379,7 +379,7 @@ def test_warnings_of_what_was_read_name_the_place_in_their_file() -> None:
 
 
 def test_mistakes_are_told_at_their_place_in_their_file() -> None:
-    wrong = {"rpm": 0, "max_parallel_requests": "many", "timeout": -1, "api_base": "ftp://x"}
+    wrong: dict[str, Any] = {"rpm": 0, "max_parallel_requests": "many", "timeout": -1, "api_base": "ftp://x"}
     data = theirs(
         entry(**wrong),
         {"model_name": "no-params"},

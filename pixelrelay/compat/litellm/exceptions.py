@@ -169,7 +169,7 @@ BY_ERROR: Mapping[type[PixelRelayError], type[LiteLLMError] | None] = {
 }
 """By what this package raises; ``None`` for what the last failure tells."""
 
-PREFIXES: Mapping[str, str] = {dialect.provider: prefix for prefix, dialect in reversed(DIALECTS.items())}
+PREFIXES: Mapping[str, str] = {dialect.provider: prefix for prefix, dialect in reversed(list(DIALECTS.items()))}
 """What LiteLLM calls the providers of this package."""
 
 

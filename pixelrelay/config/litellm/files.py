@@ -10,7 +10,8 @@ from pixelrelay.config.litellm.entries import entries_of
 from pixelrelay.config.litellm.groups import groups_of
 from pixelrelay.config.litellm.ledger import Ledger, Page, Translation
 from pixelrelay.config.litellm.meanings import GENERAL, SECTIONS, UNKNOWN
-from pixelrelay.config.litellm.routing import Routing, section, write_routing
+from pixelrelay.config.litellm.routing import write_routing
+from pixelrelay.config.litellm.sections import Routing, section
 
 HOLDS_MODELS = "model_list"
 READ = frozenset(

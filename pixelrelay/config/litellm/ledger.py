@@ -40,7 +40,7 @@ class Ledger:
     """A translation under way."""
 
     environ: Mapping[str, str] = field(repr=False)
-    own: Mapping[str, str] = field(default_factory=dict, repr=False)
+    own: dict[str, str] = field(default_factory=dict, repr=False)
     """The file's own ``environment_variables``, which outrank those that are there."""
     places: dict[Loc, Loc] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
