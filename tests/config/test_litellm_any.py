@@ -56,6 +56,7 @@ params = st.fixed_dictionaries(
                 "api_key", "api_version", "rpm", "tpm", "weight", "order", "tags", "timeout", "max_parallel_requests",
                 "extra_headers", "extra_body", "drop_params", "output_cost_per_image", "input_cost_per_pixel",
                 "input_cost_per_token", "output_cost_per_token", "vertex_credentials", "quality", "size", "n",
+                "max_budget", "budget_duration",
                 "custom_llm_provider", "organization", "base_model", "region_name", "aws_access_key_id",
                 *list(PARAMS)[:3],
             ],
@@ -80,7 +81,8 @@ router = st.dictionaries(
         [
             "routing_strategy", "fallbacks", "default_fallbacks", "content_policy_fallbacks", "num_retries", "timeout",
             "retry_policy", "model_group_retry_policy", "allowed_fails", "cooldown_time", "model_group_alias",
-            "redis_host", "redis_port", "redis_password", "redis_url", "redis_ssl", "routing_groups", *list(ROUTER)[:3],
+            "redis_host", "redis_port", "redis_password", "redis_url", "redis_ssl", "routing_groups",
+            "provider_budget_config", *list(ROUTER)[:3],
         ]
     ),
     anything | st.sampled_from(list(STRATEGIES)),

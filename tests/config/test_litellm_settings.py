@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pixelrelay.config import RelayConfig
+from pixelrelay.quotas import Calendar
 from tests.config.test_litellm import ENVIRON, entry, loaded, mistakes, remarks, theirs
 
 
@@ -199,3 +200,43 @@ def test_nothing_is_silently_ignored() -> None:
         "router_settings.enable_pre_call_checks",
         "router_settings.odd",
     ]
+
+
+def test_budgets_are_of_a_deployment_a_provider_or_of_everything() -> None:
+    data = theirs(
+        entry(max_budget=10, budget_duration="7d"),
+        router_settings={
+            "provider_budget_config": {
+                "openai": {"budget_limit": 100, "time_period": "1mo"},
+                "xai": {"budget_limit": 5, "time_period": "1d"},
+            }
+        },
+        litellm_settings={"max_budget": 500},
+    )
+    budgets = loaded(data).budgets
+
+    assert {name: (float(one.dollars), one.span, one.unpriced) for name, one in budgets.items()} == {
+        "deployment/images-1": (10, 604_800, "allow"),
+        "provider/openai": (100, Calendar.MONTH, "allow"),
+        "all": (500, 366 * 86_400, "allow"),
+    }
+    assert (budgets["deployment/images-1"].deployment, budgets["provider/openai"].provider) == ("images-1", "openai")
+    assert remarks(data) == [
+        "router_settings.provider_budget_config.xai: no deployment here is of this provider",
+        "litellm_settings.max_budget: a budget is of a span of time; where none is given it is the longest, 366 days",
+    ]
+    assert mistakes(theirs(entry(max_budget=10, budget_duration="soon"))) == [
+        "model_list[0].litellm_params.budget_duration: must be whole seconds, or a number and one of s, m, h, d, as 24h"
+    ]
+
+
+def test_the_master_key_is_that_of_the_gateway() -> None:
+    given = theirs(general_settings={"master_key": "os.environ/MASTER", "database_url": "x"})
+    config = loaded(given, {**ENVIRON, "MASTER": "sk-1234"})
+    by_environment = loaded(theirs(), {**ENVIRON, "LITELLM_MASTER_KEY": "sk-5678"})
+
+    assert config.server.master_key is not None
+    assert config.server.master_key.get_secret_value() == "sk-1234"
+    assert by_environment.server.master_key is not None
+    assert by_environment.server.master_key.get_secret_value() == "sk-5678"
+    assert [problem.path for problem in config.origin.remarks] == ["general_settings.database_url"]

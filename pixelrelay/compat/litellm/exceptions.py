@@ -160,6 +160,7 @@ BY_ERROR: Mapping[type[PixelRelayError], type[LiteLLMError] | None] = {
     errors.ContentRejectedError: ContentPolicyViolationError,
     errors.ProviderRefusedError: None,
     errors.QuotaExceededError: RateLimitError,
+    errors.BudgetExceededError: BudgetExceededError,
     errors.StoreUnavailableError: ServiceUnavailableError,
     errors.AttemptsExhaustedError: None,
     errors.DeadlineExceededError: Timeout,

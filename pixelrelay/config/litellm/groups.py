@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
+from pixelrelay.config.litellm.budgets import Budgets, write_deployment_budget
 from pixelrelay.config.litellm.deployments import write_deployment
 from pixelrelay.config.litellm.dialects import Named
 from pixelrelay.config.litellm.entries import Entry
@@ -29,8 +30,12 @@ class Groups:
     """As under ``models``."""
     pools: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What the deployments share that one entry with a ``*`` stands for."""
+    budgets: Budgets = field(init=False)
     taken: set[str] = field(default_factory=set)
     """Names of groups and deployments."""
+
+    def __post_init__(self) -> None:
+        self.budgets = Budgets(self.ledger)
 
     def add(self, entry: Entry, pool: str | None = None) -> None:
         """Append the deployment of ``entry``; with ``pool`` its limits are those of the pool."""
@@ -46,6 +51,8 @@ class Groups:
         write_deployment(entry, page)
         if pool is not None:
             self._share(page, pool)
+        else:
+            write_deployment_budget(self.budgets, page.data["name"], entry.params, (*entry.loc, "litellm_params"))
         deployments.append(page.data)
 
     def _name(self, entry: Entry, number: int) -> str:
@@ -106,6 +113,8 @@ def _spread(entry: Entry, ledger: Ledger, named: AbstractSet[str]) -> Iterator[E
     if not found:
         ledger.wrong(where, "stands for no model that is known; name the model that is meant")
         return
+    if "max_budget" in entry.params:
+        ledger.remark(entry.place("max_budget"), "a budget is of one deployment, and this stands for several")
     ledger.remark(where, "is a group for each of the models that are known of its provider, and for no others")
     for model, stands_for in found:
         group = entry.group.replace("*", stands_for)

@@ -51,6 +51,7 @@ READ_ELSEWHERE = frozenset(
         "model", "custom_llm_provider", "api_base", "base_url", "api_key", "api_version", "base_model", "organization",
         "weight", "timeout", "drop_params", "additional_drop_params", "region_name", "litellm_credential_name",
         "tenant_id", "client_id", "client_secret", "azure_ad_token_provider", "model_info",
+        "max_budget", "budget_duration",
     }
 )  # fmt: skip
 """Keys of ``litellm_params`` that have a meaning and are not simply moved."""
@@ -65,8 +66,6 @@ PARAMS: Mapping[str, str] = {
     "cooldown_time": "the first cooldown is one for all deployments: cooldown_time of router_settings",
     "max_retries": _TRIED_AGAIN,
     "num_retries": _TRIED_AGAIN,
-    "max_budget": "no budget is kept of a deployment by LiteLLM's keys",
-    "budget_duration": "no budget is kept of a deployment by LiteLLM's keys",
     "mock_response": "nothing is made up; pixelrelay.testing emulates every provider",
     "azure_ad_token": "a token that ends within the hour is no use in a file; give tenant_id, client_id and "
     "client_secret, or api_key",
@@ -106,7 +105,6 @@ ROUTER: Mapping[str, str] = {
     "set_verbose": "the log is Python's: logging.getLogger('pixelrelay')",
     "debug_level": "the log is Python's: logging.getLogger('pixelrelay')",
     "optional_pre_call_checks": "every deployment's limits and abilities are looked at before each call anyway",
-    "provider_budget_config": "no budget is kept of a provider by LiteLLM's keys",
     "alerting_config": "alerts are made from metrics: docs/metrics.md",
     "disable_cooldowns": "a deployment that fails again and again is always left alone for a while",
     "ignore_invalid_deployments": "a deployment that cannot work is told at once",
@@ -124,8 +122,6 @@ LITELLM: Mapping[str, str] = {
     "ssl_verify": "certificates are always checked; SSL_CERT_FILE adds one of your own",
     "telemetry": "nothing is sent to anybody but your providers",
     "enable_azure_ad_token_refresh": "with tenant_id, client_id and client_secret tokens are always refreshed",
-    "max_budget": "no budget is kept by LiteLLM's keys",
-    "budget_duration": "no budget is kept by LiteLLM's keys",
     "callbacks": "",
     "success_callback": "",
     "failure_callback": "",
@@ -136,7 +132,7 @@ LITELLM = {
     for name, why in LITELLM.items()
 }
 
-GENERAL = "is about LiteLLM's server, its database or its pages"
+GENERAL = "is about LiteLLM's server, its database or its pages; docs/gateway.md tells what the gateway here is told"
 SECTIONS: Mapping[str, str] = {
     "mcp_servers": "there are no tools here, only pictures",
     "guardrails": "prompts go to the providers as they are, which have moderation of their own",

@@ -18,7 +18,7 @@ ADAPTED = ("size", "quality")
 
 
 def write_routing(routing: Routing) -> None:
-    """All that the two sections say; then what of them says nothing here."""
+    """All that the two sections say of routing."""
     _write_strategies(routing)
     write_fallbacks(routing)
     _write_attempts(routing)
@@ -29,6 +29,10 @@ def write_routing(routing: Routing) -> None:
     if (drop := routing.first("drop_params")) is not None:
         routing.page.put("drop_params", *drop)
     routing.page.data["adapt"] = list(ADAPTED)
+
+
+def write_rest(routing: Routing) -> None:
+    """What of the two sections says nothing here, and why."""
     for part, reasons in ((routing.router, ROUTER), (routing.litellm, LITELLM)):
         for key in part.values:
             if key not in part.read:
