@@ -72,7 +72,7 @@ def test_every_python_example_runs(source: str, directory: Path) -> None:
 
 @pytest.mark.parametrize("source", blocks("yaml"))
 def test_every_configuration_loads(source: str) -> None:
-    named = re.findall(r"\$\{(\w+)", source)
+    named = re.findall(r"(?:\$\{|os\.environ/)(\w+)", source)
     config = load(yaml.safe_load(source), environ={name: f"https://{name.lower()}.example" for name in named})
     assert config.models
 

@@ -45,7 +45,16 @@ def test_importing_loads_no_extra(statement: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["pixelrelay", "pixelrelay.config", "pixelrelay.router", "pixelrelay.server", "pixelrelay.testing"]
+    "name",
+    [
+        "pixelrelay",
+        "pixelrelay.compat.litellm",
+        "pixelrelay.compat.openai",
+        "pixelrelay.config",
+        "pixelrelay.router",
+        "pixelrelay.server",
+        "pixelrelay.testing",
+    ],
 )
 def test_what_a_module_offers_is_listed_once_and_there(name: str) -> None:
     module = importlib.import_module(name)

@@ -154,6 +154,7 @@ class Gateway:
                 reading = Reading(headers, receive, self.server.uploads, self.in_flight, held)
                 model = scope["path_params"].get("model")
                 asked = await read_asked(operation, reading, headers, self.router.config, model)
+                asked = replace(asked, model=self.router.config.aliases.get(asked.model, asked.model))
                 for name in named_models(asked):
                     if not caller.may_ask(name):
                         raise RefusedError(no_such_model(name, tuple(sorted(caller.groups or ()))))

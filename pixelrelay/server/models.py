@@ -15,8 +15,10 @@ OWNER = "pixelrelay"
 
 
 def models_of(router: Router, caller: Caller, since: int) -> list[dict[str, Any]]:
-    """In OpenAI's shape, each with ``capabilities`` beside. ``since`` stands for when it was made."""
-    return [_model(group, since) for name, group in router.groups.items() if caller.may_ask(name)]
+    """In OpenAI's shape, each by all its names, with ``capabilities`` beside. ``since`` stands for when it was made."""
+    listed = {name: _model(group, since) for name, group in router.groups.items() if caller.may_ask(name)}
+    aliases = router.config.aliases.items()
+    return [*listed.values(), *({**listed[name], "id": alias} for alias, name in aliases if name in listed)]
 
 
 def _model(group: Group, since: int) -> dict[str, Any]:

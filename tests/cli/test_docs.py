@@ -17,6 +17,7 @@ from tests.cli.conftest import Serve
 from tests.cli.desk import Desk, bfl, openai, words
 
 TEXT = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
+THEIRS = TEXT.partition("## `pixelrelay convert")[2].partition("```yaml\n")[2].partition("```")[0]
 CONFIG: Any = yaml.safe_load(TEXT.partition("```yaml\n")[2].partition("```")[0])
 EXAMPLES = re.findall(r"```console\n\$ pixelrelay ([^\n]*)\n(.*?)```", TEXT, re.DOTALL)
 
@@ -33,7 +34,9 @@ def masked(text: str) -> str:
     return words(re.sub(r"─+", "─", re.sub(r"\d+(\.\d+)? (s|kB)\b", r"# \2", text)))
 
 
-@pytest.mark.parametrize("command", ["generate", "edit", "check", "explain", "prices", "models", "serve", "keys"])
+@pytest.mark.parametrize(
+    "command", ["generate", "edit", "check", "explain", "prices", "models", "serve", "keys", "convert"]
+)
 def test_every_option_that_a_section_names_exists(command: str) -> None:
     section = re.search(rf"## `pixelrelay {command}.*?(?=\n## |\Z)", TEXT, re.DOTALL)
     assert section is not None
@@ -59,6 +62,7 @@ def test_an_example_prints_what_it_is_said_to(desk: Desk, arguments: str, output
     desk.write(CONFIG)
     misspelt = yaml.safe_dump(CONFIG, sort_keys=False).replace("- flux\n", "- flx\n")
     desk.write(misspelt.replace("images_per_minute", "images_per_minut"), "misspelt.yaml")
+    desk.write(THEIRS, "config.yaml")
     desk.picture("house.png")
 
     ran = desk.run(*shlex.split(arguments))

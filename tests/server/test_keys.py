@@ -107,6 +107,18 @@ async def test_a_key_is_shown_the_models_that_it_may_ask_for() -> None:
         assert (await at.client.get("/v1/models/secret", headers=bearer(MASTER))).json()["id"] == "secret"
 
 
+async def test_a_model_may_be_asked_for_by_its_other_names_by_those_who_may_ask_for_it() -> None:
+    aliases = {"pictures": "flux", "hidden": "secret"}
+    shop = keys(groups=["flux"])
+    async with gateway_over(foundry(), foundry("west"), server=shop, groups=GROUPS, aliases=aliases) as at:
+        listed = (await at.client.get("/v1/models", headers=bearer(SHOP))).json()["data"]
+        drawn = await at.draw(headers=bearer(SHOP), model="pictures")
+        refused = await at.draw(headers=bearer(SHOP), model="hidden")
+
+    assert [model["id"] for model in listed] == ["flux", "pictures"]
+    assert (drawn.status_code, refused.status_code) == (200, 404)
+
+
 async def test_metrics_are_for_the_master_key_unless_they_are_public() -> None:
     async with gateway_over(foundry(), server=keys()) as at:
         assert (await at.client.get("/metrics", headers=bearer(SHOP))).status_code == 403
