@@ -12,7 +12,7 @@ import pytest
 import pixelrelay
 from pixelrelay import errors
 from pixelrelay.compat import litellm
-from pixelrelay.compat.litellm.exceptions import BY_ERROR, BY_FAILURE, LiteLLMError, theirs
+from pixelrelay.compat.litellm.exceptions import BY_ERROR, BY_FAILURE, theirs
 from pixelrelay.errors import NotServedError, PixelRelayError, Problem, RequestRefusedError
 from pixelrelay.outcomes import Attempt, Charge, Failure, FailureKind
 from pixelrelay.testing import EmulatedDeployment, Fault, FaultKind, Fleet, emulated_fleet
@@ -92,10 +92,11 @@ def test_an_error_survives_pickling_whole() -> None:
     assert Charge.NONE is again.attempts[0].failure.charge
 
 
-def test_what_is_raised_is_theirs(desk: Path) -> None:
+def test_what_is_raised_is_theirs_each_time(desk: Path) -> None:
     assert desk.exists()
-    with pytest.raises(litellm.AuthenticationError) as raised:
-        litellm.image_generation("a fox", model="gpt-image-2", api_key="wrong-key-0123456789")
+    for _ in range(2):
+        with pytest.raises(litellm.AuthenticationError) as raised:
+            litellm.image_generation("a fox", model="gpt-image-2", api_key="wrong-key-0123456789")
     assert (raised.value.status_code, raised.value.llm_provider) == (401, "openai")
     assert isinstance(raised.value.__cause__, errors.AttemptsExhaustedError)
     assert "wrong-key" not in str(raised.value)
@@ -175,9 +176,11 @@ def test_connections_are_kept_for_the_calls_to_come_and_bounded(desk: Path) -> N
     (kept,) = calls._engines
     litellm.image_generation("a fox", model="gpt-image-2", **CHEAP)
     assert calls._engines == [kept]
+    with pytest.raises(litellm.AuthenticationError):
+        litellm.image_generation("a fox", model="gpt-image-2", api_key="wrong")
+    assert calls._engines == [kept]
     for number in range(calls.MOST_ENGINES + 2):
-        with pytest.raises(LiteLLMError):
-            litellm.image_generation("a fox", model="gpt-image-2", api_key=f"wrong-{number}")
+        litellm.image_generation("a fox", model="gpt-image-2", output_cost_per_image=number, **CHEAP)
     assert len(calls._engines) == calls.MOST_ENGINES
 
 

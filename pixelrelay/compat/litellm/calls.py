@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
@@ -14,7 +15,7 @@ from pixelrelay.compat.litellm.requests import Asked, asked, serve
 from pixelrelay.compat.litellm.responses import ImageResponse, response_of
 from pixelrelay.config import RelayConfig, load
 from pixelrelay.config.litellm.dialects import named
-from pixelrelay.errors import PixelRelayError
+from pixelrelay.errors import NotServedError, PixelRelayError, QuotaExceededError
 
 MOST_ENGINES = 16
 """Deployments whose connections are kept for the calls to come."""
@@ -119,22 +120,28 @@ def _with(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _blocking(call: Asked) -> ImageResponse:
-    try:
-        engine, group = _engine_of(call)
+    with _serving(call) as (engine, group):
         return response_of(engine.call(lambda router: serve(call, group, router)), call.model)
-    except LiteLLMError:
-        raise
-    except PixelRelayError as error:
-        raise theirs(error, call.model, _prefix(call)) from error
 
 
 async def _awaited(call: Asked) -> ImageResponse:
+    with _serving(call) as (engine, group):
+        return response_of(await engine.acall(lambda router: serve(call, group, router)), call.model)
+
+
+@contextmanager
+def _serving(call: Asked) -> Iterator[tuple[Engine, str]]:
+    """What serves ``call``, and the group that it asks there. What goes wrong is raised as LiteLLM would."""
+    engine: Engine | None = None
     try:
         engine, group = _engine_of(call)
-        return response_of(await engine.acall(lambda router: serve(call, group, router)), call.model)
+        yield engine, group
     except LiteLLMError:
         raise
     except PixelRelayError as error:
+        if engine is not None and isinstance(error, NotServedError) and not isinstance(error, QuotaExceededError):
+            # A deployment that failed is left alone for a while, which is of no use where there is no other.
+            _let_go(engine)
         raise theirs(error, call.model, _prefix(call)) from error
 
 
@@ -158,6 +165,13 @@ def _engine_of(call: Asked) -> tuple[Engine, str]:
         # Those let go of end by themselves, once the calls that hold them have ended.
         del _engines[:-MOST_ENGINES]
     return engine, group
+
+
+def _let_go(engine: Engine) -> None:
+    """Have the next call begin afresh; those that are under way go on."""
+    with _lock:
+        if engine in _engines:
+            _engines.remove(engine)
 
 
 def _config(call: Asked) -> RelayConfig:
