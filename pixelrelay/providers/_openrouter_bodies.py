@@ -7,8 +7,9 @@ from math import log
 from typing import Any, Literal, TypeAlias
 
 from pixelrelay.images import ImageRequest, InputImage, Size
-from pixelrelay.providers.capabilities import Capabilities, Parameter
+from pixelrelay.providers.capabilities import Capabilities
 from pixelrelay.providers.mapping import Fields, Rule, Table, data_url, merged, to
+from pixelrelay.providers.parameters import Parameter
 
 Modality: TypeAlias = Literal["image", "text"]
 

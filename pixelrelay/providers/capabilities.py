@@ -9,31 +9,25 @@ Rows stand in a TOML file beside each adapter, under the provider's own model na
     mask = true
     sizes = { multiple = 16, max_edge = 3840, max_ratio = 3.0, min_pixels = 655360, max_pixels = 8294400 }
 
-Every name in a row is a field of ``Capabilities``; ``"*"`` is the row of models that the file does not know.
-Parameters of a provider's own are a list of names, or a table that says what each may hold::
-
-    parameters = { guidance = { type = "number", min = 1.5, max = 10 }, raw = { type = "flag" }, mood = {} }
+Every name in a row is a field of ``Capabilities``; ``"*"`` is the row of models that the file does not know. How
+``parameters`` are written, ``parameters.py`` says.
 """
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from math import gcd, log, sqrt
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from pixelrelay.images import ImageRequest, Operation, Size
-
-
-class Row(BaseModel):
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
+from pixelrelay.providers.parameters import Parameter, Parameters, Row
 
 
 class Sizes(Row):
@@ -184,75 +178,6 @@ def drawn_at(ratio: Size, pixels: int, multiple: int) -> Size:
     )
 
 
-class Parameter(Row):
-    """What a parameter of a provider's own may hold; what is not named here, anything."""
-
-    type: Literal["text", "ratio", "number", "whole", "flag", "list", "mapping"] | None = None
-    choices: tuple[str | int | float, ...] = ()
-    min: float | None = None
-    max: float | None = None
-    multiple: int | None = None
-    max_ratio: float | None = None
-    """Of a ratio (``16:9``): the long edge to the short one, at most."""
-    required: bool = False
-    """Whether the model does nothing without it."""
-
-    def objection(self, value: Any) -> str | None:
-        """Why ``value`` cannot be said; ``None`` if it can."""
-        if self.type is not None and not _IS[self.type](value):
-            return f"{_shown(value)} is no {_NAMES[self.type]}"
-        if self.choices and value not in self.choices:
-            return f"{_shown(value)} is none of {', '.join(map(str, self.choices))}"
-        if self.min is not None and value < self.min:
-            return f"{_shown(value)} is below {self.min:g}"
-        if self.max is not None and value > self.max:
-            return f"{_shown(value)} is above {self.max:g}"
-        if self.multiple is not None and value % self.multiple:
-            return f"{_shown(value)} is no multiple of {self.multiple}"
-        if self.max_ratio is not None and max(_terms(value)) > min(_terms(value)) * self.max_ratio:
-            return f"{_shown(value)} is wider or taller than {self.max_ratio:g}:1"
-        return None
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-_RATIO = re.compile(r"[1-9]\d{0,4}:[1-9]\d{0,4}")
-
-_IS: Mapping[str, Callable[[Any], bool]] = {
-    "text": lambda value: isinstance(value, str),
-    "ratio": lambda value: isinstance(value, str) and _RATIO.fullmatch(value) is not None,
-    "number": _is_number,
-    "whole": lambda value: _is_number(value) and value == int(value),
-    "flag": lambda value: isinstance(value, bool),
-    "list": lambda value: isinstance(value, list | tuple),
-    "mapping": lambda value: isinstance(value, Mapping),
-}
-_NAMES = {
-    "text": "text",
-    "ratio": "ratio as 16:9",
-    "number": "number",
-    "whole": "whole number",
-    "flag": "flag (true or false)",
-    "list": "list",
-    "mapping": "mapping",
-}
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else f"{text[:39]}…"
-
-
-def _by_name(written: Any) -> Any:
-    """A list of names as a table in which nothing is said of any."""
-    return {name: {} for name in written} if isinstance(written, list | tuple | set | frozenset) else written
-
-
-Parameters: TypeAlias = Annotated[dict[str, Parameter], BeforeValidator(_by_name)]
-
-
 class Capabilities(Row):
     """What one model can do. What is not named here it cannot do."""
 
@@ -261,6 +186,8 @@ class Capabilities(Row):
     """Pictures one call can bring."""
     references: int = 0
     """Input images at most."""
+    least_references: int = 1
+    """Input images that an edit does nothing without."""
     mask: bool = False
     mask_required: bool = False
     sizes: Sizes = Sizes()
@@ -274,12 +201,14 @@ class Capabilities(Row):
     compression: bool = False
     """Whether ``output_compression`` is understood, for jpeg and webp."""
     seed: bool = False
-    parameters: Parameters = {}
+    max_seed: int | None = None
+    """The largest, where the provider names one."""
+    parameters: Parameters = Field(default={})
     """Parameters of this provider's own that the model knows."""
     edit_parameters: Parameters | None = None
     """Where an edit knows other parameters than a generation."""
-    one_of_parameters: tuple[str, ...] = ()
-    """Parameters of which at least one must say something, and not 0."""
+    one_of: tuple[str, ...] = ()
+    """Fields of a request, or parameters, without any of which it does nothing; one that is 0 or empty says nothing."""
     input_types: frozenset[str] = frozenset({"image/png", "image/jpeg", "image/webp"})
     max_input_bytes: int = 50_000_000
     """Of each input image."""
@@ -327,6 +256,8 @@ def objections(can: Capabilities, request: ImageRequest, images: int = 1) -> Ite
     yield from _choice_objections(can, request)
     if request.seed is not None and not can.seed:
         yield Objection("seed", "seed: it takes none")
+    elif request.seed is not None and can.max_seed is not None and request.seed > can.max_seed:
+        yield Objection("seed", f"seed {request.seed}: at most {can.max_seed}")
     if can.max_prompt is not None and len(request.prompt) > can.max_prompt:
         yield Objection("prompt", f"prompt of {len(request.prompt)} characters: at most {can.max_prompt}")
     yield from _parameter_objections(can, request)
@@ -357,14 +288,20 @@ def _parameter_objections(can: Capabilities, request: ImageRequest) -> Iterator[
                 yield Objection(name, f"parameter {name!r}: {why}")
         elif parameter.required and name not in request.extra_body:
             yield Objection(name, f"parameter {name!r}: it needs one")
-    needed = can.one_of_parameters
-    if needed and not any(request.parameters.get(name) or request.extra_body.get(name) for name in needed):
-        yield Objection(needed[0], f"parameters {', '.join(needed)}: it needs one above 0")
+    if can.one_of and not any(_said(request, name) for name in can.one_of):
+        wanted = "it needs one of them" if len(can.one_of) > 1 else "it needs one"
+        yield Objection(can.one_of[0], f"{', '.join(can.one_of)}: {wanted}")
+
+
+def _said(request: ImageRequest, name: str) -> bool:
+    return bool(getattr(request, name, None) or request.parameters.get(name) or request.extra_body.get(name))
 
 
 def _input_objections(can: Capabilities, request: ImageRequest) -> Iterator[Objection]:
     if len(request.images) > can.references:
         yield Objection("image", f"{len(request.images)} input images: at most {can.references}")
+    if request.operation is Operation.EDIT and len(request.images) < can.least_references:
+        yield Objection("image", f"{len(request.images)} input images: at least {can.least_references}")
     if request.mask is not None and not can.mask:
         yield Objection("mask", "mask: it takes none")
     if can.mask_required and request.operation is Operation.EDIT and request.mask is None:

@@ -25,8 +25,9 @@ from pixelrelay.providers._compatible import (
 from pixelrelay.providers._openai_failures import failure_of
 from pixelrelay.providers._openai_images import COMMON, edit_parts
 from pixelrelay.providers.base import ProviderOptions, Purpose, Reply, Send, Target
-from pixelrelay.providers.capabilities import Capabilities, Parameter, Sizes, row, table
+from pixelrelay.providers.capabilities import Capabilities, Sizes, row, table
 from pixelrelay.providers.mapping import Table, data_url, to
+from pixelrelay.providers.parameters import Parameter
 
 # --- any server --------------------------------------------------------------------------------------------------
 

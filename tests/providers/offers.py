@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pixelrelay.images import ImageRequest, Operation, Size
-from pixelrelay.providers.capabilities import Capabilities, Parameter
+from pixelrelay.providers.capabilities import Capabilities
+from pixelrelay.providers.parameters import Parameter
 from tests.providers.exchanges import png
 
 EXAMPLES: dict[str, Any] = {"text": "fog", "number": 0.3, "whole": 5, "flag": True}

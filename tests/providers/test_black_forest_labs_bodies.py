@@ -215,8 +215,8 @@ def test_the_extra_body_has_the_last_word() -> None:
             "parameter 'aspect_ratio': '3:1' is wider or taller than 2.334:1",
         ),
         ("flux-kontext-pro", {"aspect_ratio": "wide"}, "parameter 'aspect_ratio': 'wide' is no ratio as 16:9"),
-        ("flux-pro-1.0-expand", {"top": 0}, "parameters top, bottom, left, right: it needs one above 0"),
-        ("flux-pro-1.0-expand", {}, "parameters top, bottom, left, right: it needs one above 0"),
+        ("flux-pro-1.0-expand", {"top": 0}, "top, bottom, left, right: it needs one of them"),
+        ("flux-pro-1.0-expand", {}, "top, bottom, left, right: it needs one of them"),
         ("flux-3-image", {"resolution": "8k"}, "parameter 'resolution': '8k' is none of 768sq, 1k, 1.5k, 2k, 4k"),
     ],
 )

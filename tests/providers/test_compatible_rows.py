@@ -12,7 +12,8 @@ from pydantic import SecretStr
 from pixelrelay.images import ImageRequest, Operation, parse_size
 from pixelrelay.providers import registry
 from pixelrelay.providers.base import Send
-from pixelrelay.providers.capabilities import Capabilities, Parameter, drawn_at, lacks, table
+from pixelrelay.providers.capabilities import Capabilities, drawn_at, lacks, table
+from pixelrelay.providers.parameters import Parameter
 from tests.providers.exchanges import drawing, editing, png, sent
 
 OPENAI = {

@@ -11,8 +11,9 @@ from pydantic import SecretStr
 
 from pixelrelay.images import ImageRequest, InputImage, Operation, Size
 from pixelrelay.providers.base import Target
-from pixelrelay.providers.capabilities import Capabilities, Parameter, lacks, table
+from pixelrelay.providers.capabilities import Capabilities, lacks, table
 from pixelrelay.providers.gemini import Gemini, GeminiOptions
+from pixelrelay.providers.parameters import Parameter
 from pixelrelay.providers.vertex_ai import VertexAI, VertexAIOptions
 from pixelrelay.testing.emulator import gemini_models, gemini_orders, imagen_orders
 from tests.providers.exchanges import drawing, editing, png, sent
