@@ -8,9 +8,11 @@ from datetime import date, timedelta
 from pixelrelay.config.drafts import Lookup
 from pixelrelay.config.models import DeploymentConfig, RelayConfig
 from pixelrelay.config.problems import path_of
+from pixelrelay.config.resolved import with_size
 from pixelrelay.config.store import OPTIONS
 from pixelrelay.errors import Problem
 from pixelrelay.providers import registry
+from pixelrelay.providers.adapting import why_never
 from pixelrelay.providers.base import Provider
 from pixelrelay.providers.capabilities import Capabilities
 
@@ -24,12 +26,13 @@ def warnings_of(config: RelayConfig, today: date, lookup: Lookup = registry.prov
     """What can be used and had better be known, at its place in the file that was read.
 
     What of another program's file has no meaning here.
-    Models that are or soon will be retired, models their provider is not known to have, pools without members, and
-    what is said about a shared store where there is none.
+    Models that are or soon will be retired, models their provider is not known to have, defaults that their model can
+    never be asked, pools without members, and what is said about a shared store where there is none.
     """
     return [
         *config.origin.remarks,
         *_model_warnings(config, today, lookup),
+        *_default_warnings(config, lookup),
         *_pool_warnings(config),
         *_store_warnings(config),
     ]
@@ -64,6 +67,16 @@ def _unknown(provider: Provider, deployment: DeploymentConfig, can: Capabilities
     if can != provider.capabilities(_NO_SUCH_MODEL, deployment.options):
         return None
     return f"{provider.name} is not known to have {deployment.model!r}; it is taken to be able to do anything"
+
+
+def _default_warnings(config: RelayConfig, lookup: Lookup) -> Iterator[Problem]:
+    for group, written in config.models.items():
+        for index, deployment in enumerate(written.deployments):
+            can = lookup(deployment.provider).capabilities(deployment.model, deployment.options)
+            for name, value in with_size(deployment.defaults).items():
+                if (why := why_never(can, name, value)) is not None:
+                    path = path_of(("models", group, "deployments", index, "defaults", name))
+                    yield Problem(path, f"is never asked of {deployment.model}: {why}")
 
 
 def _pool_warnings(config: RelayConfig) -> Iterator[Problem]:

@@ -210,7 +210,8 @@ class DeploymentConfig(Limits, Leniency):
     tags: tuple[str, ...] = ()
     """Labels to filter by."""
     defaults: dict[str, Any] = {}
-    """What is asked of it where a call says nothing: `quality`, `output_format` …, or parameters of its provider's."""
+    """What is asked of it where a call says nothing: `quality`, `output_format` …, or parameters of its provider's.
+    What does not suit a request, as where only edits know it, is left out of it."""
     extra_headers: dict[str, str] = {}
     """Sent with every request, below those of the call."""
     extra_body: dict[str, Any] = {}

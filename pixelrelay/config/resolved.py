@@ -125,13 +125,14 @@ def _manner(written: DeploymentConfig, group: GroupConfig, config: RelayConfig) 
     return Manner(
         adapt=frozenset(adapt),
         drop_params=drop if isinstance(drop, bool) else frozenset(drop),
-        defaults=_with_size(written.defaults),
+        defaults=with_size(written.defaults),
         extra_headers=written.extra_headers,
         extra_body=written.extra_body,
     )
 
 
-def _with_size(defaults: Mapping[str, Any]) -> Mapping[str, Any]:
+def with_size(defaults: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A deployment's defaults, with their size as requests have it."""
     return {**defaults, "size": parse_size(defaults["size"])} if "size" in defaults else defaults
 
 

@@ -47,20 +47,27 @@ class Manner:
     extra_headers: Mapping[str, str] = field(default=NOTHING)
     extra_body: Mapping[str, Any] = field(default=NOTHING)
 
-    def applied(self, request: ImageRequest) -> ImageRequest:
-        """``request`` with what this deployment adds to it."""
+    def applied(self, can: Capabilities, request: ImageRequest) -> ImageRequest:
+        """``request`` with what this deployment adds to it.
+
+        A default that does not suit the request, as where only edits know it, is left out of it: nobody asked for it.
+        """
         if not (self.defaults or self.extra_headers or self.extra_body):
             return request
-        unsaid = {name: value for name, value in self.defaults.items() if name in ADAPTABLE}
-        unsaid = {name: value for name, value in unsaid.items() if getattr(request, name) is None}
-        own = {name: value for name, value in self.defaults.items() if name not in ADAPTABLE}
-        return replace(
+        asked = replace(
             request,
-            **unsaid,
-            parameters={**own, **request.parameters},
             extra_headers={**self.extra_headers, **request.extra_headers},
             extra_body=merged(self.extra_body, request.extra_body),
         )
+        unsaid = {name: value for name, value in self.defaults.items() if not _says(request, name)}
+        if not any(objections(can, whole := _saying(asked, unsaid))):
+            return whole
+        adapt = self.adapt | request.adapt
+        for name, value in unsaid.items():
+            more = _saying(asked, {name: value})
+            if name in adapt or set(objections(can, more)) <= set(objections(can, asked)):
+                asked = more
+        return asked
 
     def fit(self, can: Capabilities, request: ImageRequest, images: int = 1) -> Fit:
         """``request``, for ``images`` pictures in one call, as a model of this deployment can be asked it."""
@@ -68,7 +75,29 @@ class Manner:
         drop = self.drop_params
         if drop is not True and request.drop_params is not False:
             drop = request.drop_params if request.drop_params is True or not drop else drop | request.drop_params
-        return fit(can, self.applied(request), images, adapt=adapt, drop=drop)
+        return fit(can, self.applied(can, request), images, adapt=adapt, drop=drop)
+
+
+def _says(request: ImageRequest, name: str) -> bool:
+    return getattr(request, name) is not None if name in ADAPTABLE else name in request.parameters
+
+
+def _saying(request: ImageRequest, wishes: Mapping[str, Any]) -> ImageRequest:
+    """``request`` with further fields, or parameters of the provider's own."""
+    common = {name: value for name, value in wishes.items() if name in ADAPTABLE}
+    own = {name: value for name, value in wishes.items() if name not in ADAPTABLE}
+    return replace(request, **common, parameters={**request.parameters, **own})
+
+
+def why_never(can: Capabilities, name: str, value: Any) -> str | None:
+    """Why no request to a model can have this default; ``None`` if some can."""
+    why = None
+    for operation in can.operations:
+        asked = _saying(ImageRequest(operation, ""), {name: value})
+        why = next((objection.why for objection in objections(can, asked) if objection.field == name), None)
+        if why is None:
+            return None
+    return why
 
 
 PLAIN = Manner()
@@ -120,7 +149,7 @@ def _changes(
         if drop is True or (drop and name in drop):
             kept = {key: value for key, value in request.parameters.items() if key != name}
             yield replace(request, parameters=kept), f"{name} left out"
-    elif name in ADAPTABLE and (name in adapt or drop is True or (drop and name in drop)):
+    elif name in ADAPTABLE and _says(request, name) and (name in adapt or drop is True or (drop and name in drop)):
         yield _without(request, name)
 
 

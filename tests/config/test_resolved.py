@@ -169,6 +169,15 @@ def test_an_unknown_model_and_an_empty_pool_are_told() -> None:
     ]
 
 
+def test_a_default_that_can_never_be_asked_is_told() -> None:
+    config = loaded(flux(easel(model="oil", defaults={"output_format": "png", "size": "64x64", "sede": 7})))
+
+    assert [str(problem) for problem in warnings_of(config, TODAY, lookup)] == [
+        "models.flux.deployments[0].defaults.size: is never asked of oil: size 64x64: it draws no size on demand",
+        "models.flux.deployments[0].defaults.sede: is never asked of oil: parameter 'sede': unknown to it",
+    ]
+
+
 def test_a_server_that_is_not_the_providers_own_may_have_any_model() -> None:
     config = loaded(flux(easel(model="oill", base_url="https://mirror.example")))
 

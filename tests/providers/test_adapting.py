@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from math import inf, nan
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixelrelay.images import ImageRequest, Operation, Size
-from pixelrelay.providers.adapting import ADAPTABLE, Manner, fit
-from pixelrelay.providers.capabilities import Capabilities, Parameter, Sizes, lacks, table
+from pixelrelay.providers.adapting import ADAPTABLE, Manner, fit, why_never
+from pixelrelay.providers.capabilities import Capabilities, Sizes, lacks, table
+from pixelrelay.providers.parameters import Parameter
 from tests.providers.exchanges import drawing, editing
 
 BOTH = frozenset({Operation.GENERATE, Operation.EDIT})
@@ -115,6 +117,12 @@ def test_dropping_everything_never_drops_what_the_picture_is_made_of() -> None:
         (Parameter(type="ratio", max_ratio=2.334), "1:3", "'1:3' is wider or taller than 2.334:1"),
         (Parameter(type="ratio"), "16x9", "'16x9' is no ratio as 16:9"),
         (Parameter(type="whole"), 2.5, "2.5 is no whole number"),
+        (Parameter(type="whole"), inf, "inf is no whole number"),
+        (Parameter(type="whole"), nan, "nan is no whole number"),
+        (Parameter(type="whole", max=9), 10**400, f"{10**38}… is above 9"),
+        (Parameter(type="number"), nan, "nan is no number"),
+        (Parameter(type="number", min=0), -inf, "-inf is no number"),
+        (Parameter(choices=(1, 2)), True, "True is none of 1, 2"),
         (Parameter(type="whole", multiple=64), 100, "100 is no multiple of 64"),
         (Parameter(type="flag"), "off", "'off' is no flag (true or false)"),
         (Parameter(choices=("a", "b")), "c", "'c' is none of a, b"),
@@ -137,6 +145,33 @@ def test_a_model_that_needs_a_parameter_is_unfit_without_it() -> None:
     assert lacks(row, drawing(extra_body={"search": "the hat"})) == ()
 
 
+def test_a_model_that_needs_one_of_several_is_unfit_without_any() -> None:
+    row = can(one_of=("size", "resolution"), sizes=FEW, parameters={"resolution": Parameter()})
+
+    assert lacks(row, drawing()) == ("size, resolution: it needs one of them",)
+    assert fit(row, drawing(), adapt=ADAPTABLE, drop=True).lacks == lacks(row, drawing())
+    assert lacks(row, drawing(parameters={"resolution": ""})) == lacks(row, drawing())
+    for said in (
+        {"size": Size(1024, 1024)},
+        {"parameters": {"resolution": "2K"}},
+        {"extra_body": {"resolution": "2K"}},
+    ):
+        assert lacks(row, drawing(**said)) == ()
+    assert lacks(can(one_of=("size",)), drawing()) == ("size: it needs one",)
+
+
+def test_a_model_that_needs_two_images_is_unfit_with_one_for_edits_alone() -> None:
+    row = can(references=2, least_references=2)
+
+    assert lacks(row, editing()) == ("1 input images: at least 2",)
+    assert lacks(row, drawing()) == ()
+
+
+def test_a_seed_beyond_the_largest_is_refused() -> None:
+    assert lacks(can(seed=True, max_seed=9), drawing(seed=10)) == ("seed 10: at most 9",)
+    assert lacks(can(seed=True, max_seed=9), drawing(seed=9)) == ()
+
+
 def test_a_deployments_defaults_stand_where_the_call_says_nothing() -> None:
     manner = Manner(
         defaults={"quality": "low", "size": Size(1024, 1024), "steps": 20},
@@ -145,11 +180,52 @@ def test_a_deployments_defaults_stand_where_the_call_says_nothing() -> None:
     )
     asked = drawing(quality="high", extra_headers={"x-trace": "2"}, extra_body={"config": {"b": 3}})
 
-    found = manner.applied(asked)
+    found = manner.applied(can(qualities={"low", "high"}, sizes=FEW, parameters={"steps": Parameter()}), asked)
 
     assert (found.quality, found.size, dict(found.parameters)) == ("high", Size(1024, 1024), {"steps": 20})
     assert found.extra_headers == {"x-team": "a", "x-trace": "2"}
     assert found.extra_body == {"config": {"a": 1, "b": 3}}
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        (drawing(), {"seed": 7, "output_format": "jpeg"}),
+        (editing(), {"size": Size(1024, 1024), "seed": 7, "output_format": "jpeg", "strength": 0.5}),
+        (editing(size=Size(7, 7)), {"size": Size(7, 7), "seed": 7, "output_format": "jpeg", "strength": 0.5}),
+        (drawing(background="transparent"), {"seed": 7}),
+    ],
+    ids=["a generation", "an edit", "what is asked itself stays", "a choice that does not go with it"],
+)
+def test_a_default_that_does_not_suit_a_request_is_left_out_of_it(asked: ImageRequest, kept: dict[str, Any]) -> None:
+    manner = Manner(
+        defaults={"size": Size(1024, 1024), "seed": 7, "output_format": "jpeg", "strength": 0.5, "style": "vivid"}
+    )
+    row = can(
+        edit_sizes=FEW,
+        seed=True,
+        formats={"png", "jpeg"},
+        backgrounds={"opaque", "transparent"},
+        edit_parameters={"strength": Parameter(type="number", max=1)},
+    )
+
+    found = manner.fit(row, asked)
+
+    said = {name: getattr(found.request, name) for name in ("size", "seed", "output_format", "style")}
+    assert {name: value for name, value in said.items() if value is not None} | found.request.parameters == kept
+    assert found.adaptations == ()
+    assert found.lacks == lacks(row, asked)
+
+
+def test_a_default_that_may_be_adapted_is_and_one_that_never_suits_is_known_to() -> None:
+    manner = Manner(adapt=frozenset({"size"}), defaults={"size": Size(1792, 1024)})
+
+    assert manner.fit(can(sizes=FEW), drawing()).adaptations == ("size 1792x1024 → 1536x1024",)
+    assert why_never(can(sizes=FEW), "size", Size(1792, 1024)) == (
+        "size 1792x1024: it draws 1024x1024, 1536x1024, 1024x1536"
+    )
+    assert why_never(can(edit_sizes=FEW), "size", Size(1024, 1024)) is None
+    assert why_never(can(edit_parameters={"strength": Parameter(type="number", max=1)}), "strength", 2) is not None
 
 
 def test_what_the_call_allows_adds_to_what_the_configuration_does() -> None:
