@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import TypeAlias
 
 import anyio
@@ -40,8 +41,12 @@ class Drawn:
         )
 
     @property
+    def there(self) -> int:
+        return sum(len(part.generation.images) for part in self.parts)
+
+    @property
     def missing(self) -> int:
-        return self.wanted - sum(len(part.generation.images) for part in self.parts)
+        return self.wanted - self.there
 
 
 async def draw(request: ImageRequest, planner: Planner, serve: Server) -> Drawn:
@@ -85,7 +90,7 @@ async def _at_once(request: ImageRequest, plan: Plan, serve: Server, drawn: Draw
     """One call for all; where it brings fewer, another for the rest, as long as each brings some."""
     while drawn.missing > 0:
         try:
-            part = await serve(replace(request, n=drawn.missing), plan)
+            part = await serve(_from(request, drawn.there, drawn.missing, plan), plan)
         except GivenUpError as end:
             drawn.ends.append(end)
             return
@@ -94,18 +99,31 @@ async def _at_once(request: ImageRequest, plan: Plan, serve: Server, drawn: Draw
 
 async def _one_by_one(request: ImageRequest, plan: Plan, serve: Server, drawn: Drawn) -> None:
     """A call for each picture, side by side; each finds its own way."""
-    single = replace(request, n=1)
 
-    async def one() -> None:
+    async def one(place: int) -> None:
         try:
-            drawn.parts.append(await serve(single, plan))
+            drawn.parts.append(await serve(_from(request, place, 1, plan), plan))
         except GivenUpError as end:
             drawn.ends.append(end)
 
     drawn.ends.clear()
     async with anyio.create_task_group() as tasks:
-        for _ in range(drawn.missing):
-            tasks.start_soon(one)
+        for place in range(drawn.there, drawn.wanted):
+            tasks.start_soon(one, place)
+
+
+def _from(request: ImageRequest, place: int, count: int, plan: Plan) -> ImageRequest:
+    """Of ``request`` the ``count`` pictures from ``place`` on, the first being at 0.
+
+    The same seed would buy the same picture again, so it counts up with the place; down where up leads beyond what
+    everybody in the plan takes.
+    """
+    if request.seed is None:
+        return replace(request, n=count)
+    rows = (candidate.deployment.capabilities for leg in plan.legs for candidate in leg.candidates)
+    highest = min((can.max_seed for can in rows if can.max_seed is not None), default=inf)
+    step = 1 if request.seed + request.n - 1 <= highest else -1
+    return replace(request, n=count, seed=request.seed + step * place)
 
 
 def complete(drawn: Drawn, model: str, attempts: tuple[Attempt, ...]) -> tuple[Image, ...]:

@@ -142,9 +142,10 @@ class Router:
     ) -> Images:
         """Draw ``n`` pictures of ``prompt`` with the model group, or the deployment, named ``model``.
 
-        What is left out is left to the provider. ``timeout`` is the whole request's, in seconds, and ``max_attempts``
-        takes the place of the configured one; ``tags`` and ``region`` narrow the choice to deployments that carry
-        them; a higher ``priority`` waits less.
+        What is left out is left to the provider. Where it takes several calls to draw the ``n`` pictures, ``seed``
+        counts up by one with each picture, so that no two are the same. ``timeout`` is the whole request's, in
+        seconds, and ``max_attempts`` takes the place of the configured one; ``tags`` and ``region`` narrow the choice
+        to deployments that carry them; a higher ``priority`` waits less.
         ``parameters`` are those of a provider's own (``guidance``, ``steps`` …): deployments that do not know them
         are left out. ``extra_body`` is passed on unchecked. ``adapt`` names fields that may be brought to the nearest
         that a model can do (``size``, ``quality`` …), ``drop_params`` what may be left out where it is not known, or

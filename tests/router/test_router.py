@@ -16,7 +16,7 @@ from pixelrelay import (
     UnknownModelError,
     UnservableRequestError,
 )
-from pixelrelay.testing import FORBIDDEN, Fault, FaultKind, Fleet
+from pixelrelay.testing import FORBIDDEN, EmulatedDeployment, Fault, FaultKind, Fleet
 from tests.emulator.scenes import half_transparent, png
 from tests.router.scenes import SMALL, ask, bfl, billed, called, foundry, groups, openai, router_of
 
@@ -236,6 +236,22 @@ async def test_several_pictures_are_spread_and_each_names_who_drew_it() -> None:
     assert sorted(picture.deployment for picture in outcome.result.data) == ["east", "east", "west", "west"]
     assert billed(fleet) == {"east": 2, "west": 2}
     assert outcome.seconds == pytest.approx(2.0, abs=0.1)
+
+
+async def test_each_of_several_calls_has_a_seed_of_its_own() -> None:
+    result = (await ask(router_of(Fleet(bfl("one"))), n=3, seed=7)).result
+
+    assert result is not None
+    assert sorted(image.seed or 0 for image in result.data) == [7, 8, 9]
+
+
+async def test_seeds_count_down_where_nobody_takes_higher_ones() -> None:
+    fleet, highest = Fleet(EmulatedDeployment("one", "stability", "core", latency=2.0)), 4_294_967_294
+
+    result = (await ask(router_of(fleet), n=3, size=None, seed=highest - 1)).result
+
+    assert result is not None
+    assert sorted(highest - (image.seed or 0) for image in result.data) == [1, 2, 3]
 
 
 async def test_several_calls_within_the_group_are_preferred_to_one_call_to_a_fallback() -> None:
