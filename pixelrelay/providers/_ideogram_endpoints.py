@@ -57,7 +57,6 @@ class Endpoint:
     path: str
     words: Table = _V3
     files: Files = _one
-    needs_size: bool = False
 
     def body(self, request: ImageRequest) -> dict[str, Any]:
         """The fields of the body, without its files."""
@@ -90,7 +89,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
     "ideogram-v3/generate-transparent": Endpoint("v1/ideogram-v3/generate-transparent", replace(_V3, style=None)),
     "ideogram-v3/inpaint": Endpoint("v1/ideogram-v3/inpaint"),
     "ideogram-v3/remix": Endpoint("v1/ideogram-v3/remix"),
-    "ideogram-v3/reframe": Endpoint("v1/ideogram-v3/reframe", replace(_V3, prompt=None, style=None), needs_size=True),
+    "ideogram-v3/reframe": Endpoint("v1/ideogram-v3/reframe", replace(_V3, prompt=None, style=None)),
     "ideogram-v3/replace-background": Endpoint("v1/ideogram-v3/replace-background", replace(_V3, style=None)),
     "ideogram-v4": Endpoint("v1/ideogram-v4/generate", _V4),
     "ideogram-v4/remix": Endpoint("v1/ideogram-v4/remix", _V4),

@@ -1,13 +1,11 @@
-"""The services of Stability AI, at home and on Bedrock: what each is told, and what it cannot do without."""
+"""The services of Stability AI, at home and on Bedrock: what each is told."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
-from pixelrelay.errors import ProviderError
 from pixelrelay.images import NOTHING, ImageRequest, Size
-from pixelrelay.outcomes import Failure, FailureKind
 from pixelrelay.providers.capabilities import nearest_ratio
 from pixelrelay.providers.mapping import Fields, Table, to
 
@@ -15,7 +13,6 @@ STRENGTH = 0.7
 """How far a picture may depart from the one it is drawn from where nobody says; what Stability's own nodes send."""
 
 RATIOS = ("1:1", "16:9", "21:9", "2:3", "3:2", "4:5", "5:4", "9:16", "9:21")
-EDGES = ("left", "right", "up", "down")
 
 
 def _as_ratio(size: Size) -> str:
@@ -44,23 +41,8 @@ class Service:
     """What is said besides ``strength`` to draw from a picture; ``None`` where it is not words that are drawn."""
     pictures: tuple[str, ...] = ("image",)
     """The fields of the input images, in their order."""
-    least: int = 0
-    """Input images that it does nothing without, beyond the one that every edit has."""
-    widens: bool = False
-    """Whether it draws around its picture, so that it has to be told at which edges."""
 
     def body(self, request: ImageRequest, strength: float, inputs: Fields = NOTHING) -> dict[str, Any]:
-        """What to say of ``request``, with the ``inputs`` among it.
-
-        Raises ``ProviderError`` with ``INVALID``, at no cost, for what the service could only refuse.
-        """
-        if len(request.images) < self.least:
-            raise _invalid(f"it needs {self.least} input images")
-        if self.widens and not any({**request.parameters, **request.extra_body}.get(edge) for edge in EDGES):
-            raise _invalid(f"one of {', '.join(EDGES)} must be above 0")
+        """What to say of ``request``, with the ``inputs`` among it."""
         redrawn = {} if self.redrawing is None or not request.images else {**self.redrawing, "strength": strength}
         return self.words.body(request, {**self.first, **redrawn, **inputs})
-
-
-def _invalid(message: str) -> ProviderError:
-    return ProviderError(Failure(FailureKind.INVALID, f"not sent: {message}"))

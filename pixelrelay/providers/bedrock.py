@@ -63,8 +63,8 @@ _EDITING = {
     "stability.stable-image-search-recolor-v1:0": Service(),
     "stability.stable-image-search-replace-v1:0": Service(),
     "stability.stable-image-style-guide-v1:0": Service(),
-    "stability.stable-outpaint-v1:0": Service(widens=True),
-    "stability.stable-style-transfer-v1:0": Service(pictures=("init_image", "style_image"), least=2),
+    "stability.stable-outpaint-v1:0": Service(),
+    "stability.stable-style-transfer-v1:0": Service(pictures=("init_image", "style_image")),
 }
 """Served by inference profiles alone, whose ids begin with where they lead: ``us.stability.…``."""
 

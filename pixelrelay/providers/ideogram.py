@@ -109,8 +109,6 @@ class _Answered(Answer):
 def submission(request: ImageRequest, target: Target) -> Send:
     """Input images need a form; all else is JSON, in which nothing is left to be guessed."""
     endpoint = endpoint_of(target.model)
-    if endpoint.needs_size and request.size is None and "resolution" not in request.parameters:
-        raise ProviderError(Failure(FailureKind.INVALID, f"not sent: {target.model} needs a size"))
     url = f"{target.base_url}/{endpoint.path}"
     if request.images:
         return Send(Purpose.SUBMIT, "POST", url, parts=endpoint.parts(request))

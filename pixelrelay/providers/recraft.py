@@ -157,16 +157,10 @@ def _body(request: ImageRequest, model: str, can: Capabilities, endpoint: str) -
     first: dict[str, Any] = {"model": model} if draws else {}
     if endpoint == "imageToImage":
         first["strength"] = STRENGTH
-    body = words.body(request, first)
-    if model.startswith("recraftv4_styles") and not {"style_id", "style_reference_urls"} & body.keys():
-        raise _not_sent(f"{model} needs a style, by style_id or style_reference_urls")
     if endpoint == "inpaint" and "strength" in request.parameters:
-        raise _not_sent("strength goes with a whole picture; what a mask marks is drawn anew without it")
-    return body
-
-
-def _not_sent(why: str) -> ProviderError:
-    return ProviderError(Failure(FailureKind.INVALID, f"not sent: {why}"))
+        why = "not sent: strength goes with a whole picture; what a mask marks is drawn anew without it"
+        raise ProviderError(Failure(FailureKind.INVALID, why))
+    return words.body(request, first)
 
 
 # --- what comes back ---------------------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ _FROM_WORDS = (
 _EDITS = (
     Service(path="edit/erase", words=WITHOUT_PROMPT),
     Service(path="edit/inpaint"),
-    Service(path="edit/outpaint", widens=True),
+    Service(path="edit/outpaint"),
     Service(path="edit/search-and-replace"),
     Service(path="edit/search-and-recolor"),
     Service(path="edit/remove-background", words=WITHOUT_PROMPT),
@@ -85,7 +85,7 @@ _EDITS = (
     Service(path="control/sketch"),
     Service(path="control/structure"),
     Service(path="control/style"),
-    Service(path="control/style-transfer", pictures=("init_image", "style_image"), least=2),
+    Service(path="control/style-transfer", pictures=("init_image", "style_image")),
     Service(path="upscale/fast", words=WITHOUT_PROMPT),
     Service(path="upscale/conservative"),
     Service(path="upscale/creative"),

@@ -23,8 +23,6 @@ def body(name: str, model: str, request: ImageRequest) -> Any:
     adapter = provider(name)
     target = adapter.target(model, SecretStr("key"), adapter.options())
     edits = request.operation is Operation.EDIT
-    if model == "ideogram-v3/reframe" and request.size is None:
-        request = replace(request, size=Size(1536, 512))  # it does nothing without one
     send = sent(adapter.edit(request, target) if edits else adapter.generate(request, target))
     return send.json if send.json is not None else send.parts
 
@@ -37,8 +35,11 @@ def a_size(sizes: Sizes) -> Size | None:
 
 
 def plain(can: Capabilities, operation: Operation) -> ImageRequest:
-    """The least that fits: with a mask where the model needs one."""
-    return drawing() if operation is Operation.GENERATE else editing(mask=MASK if can.mask_required else None)
+    """The least that fits: with a mask where the model needs one, and a size."""
+    needed = {"size": Size(1536, 512)} if "size" in can.one_of else {}
+    if operation is Operation.GENERATE:
+        return drawing(**needed)
+    return editing(mask=MASK if can.mask_required else None, **needed)
 
 
 def allowed_wishes(can: Capabilities, operation: Operation) -> Iterator[tuple[str, Any]]:

@@ -221,11 +221,11 @@ def test_what_is_transparent_in_a_mask_is_black_for_ideogram() -> None:
         assert list(painted.convert("L").tobytes()) == [0, 255, 255, 255]
 
 
-def test_reframing_needs_a_size_and_is_not_asked_for_without() -> None:
-    failure = failed(IDEOGRAM.edit(editing(), target("ideogram-v3/reframe")))
+def test_reframing_needs_a_size_by_either_of_its_names() -> None:
+    can = IDEOGRAM.capabilities("ideogram-v3/reframe", IdeogramOptions())
 
-    assert (failure.kind, failure.charge) == (FailureKind.INVALID, Charge.NONE)
-    assert "needs a size" in failure.message
+    assert lacks(can, editing()) == ("size, resolution: it needs one of them",)
+    assert lacks(can, editing(size=Size(1536, 512))) == ()
     named = editing(parameters={"resolution": "1536x512"})
     assert sent(IDEOGRAM.edit(named, target("ideogram-v3/reframe"))).parts[1] == Part("resolution", "1536x512")
 

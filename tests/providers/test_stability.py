@@ -185,17 +185,19 @@ def test_a_transparent_mask_becomes_white_where_it_is_drawn_anew() -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "request_", "message"),
+    ("model", "request_", "lacking"),
     [
-        ("style-transfer", editing(), "not sent: it needs 2 input images"),
-        ("outpaint", editing(), "not sent: one of left, right, up, down must be above 0"),
-        ("outpaint", editing(parameters={"left": 0}), "not sent: one of left, right, up, down must be above 0"),
+        ("style-transfer", editing(), ("1 input images: at least 2",)),
+        ("style-transfer", editing(png(), png()), ()),
+        ("outpaint", editing(), ("left, right, up, down: it needs one of them",)),
+        ("outpaint", editing(parameters={"left": 0}), ("left, right, up, down: it needs one of them",)),
+        ("outpaint", editing(extra_body={"left": 8}), ()),
     ],
 )
-def test_what_a_service_could_only_refuse_is_not_sent(model: str, request_: ImageRequest, message: str) -> None:
-    failure = failed(STABILITY.edit(request_, target(model)))
-
-    assert (failure.kind, failure.charge, failure.message) == (FailureKind.INVALID, Charge.NONE, message)
+def test_what_a_service_could_only_refuse_does_not_fit_it(
+    model: str, request_: ImageRequest, lacking: tuple[str, ...]
+) -> None:
+    assert lacks(STABILITY.capabilities(model, StabilityOptions()), request_) == lacking
 
 
 # --- what comes back ---------------------------------------------------------------------------------------------
