@@ -7,7 +7,7 @@ From Microsoft's page on FLUX (March 2026) and what clients of the service publi
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar
@@ -21,14 +21,14 @@ from pixelrelay.testing.emulator.azure_openai import AzureApi, azure_error
 from pixelrelay.testing.emulator.base import Order, Visit, World
 from pixelrelay.testing.emulator.deployment import EmulatedDeployment
 from pixelrelay.testing.emulator.faults import JOB_FAULTS, FaultKind, Stage
-from pixelrelay.testing.emulator.flux_bodies import (
+from pixelrelay.testing.emulator.flux_orders import order_of, read_body
+from pixelrelay.testing.emulator.foundry_bodies import (
     FoundryBody,
     FoundryFlux2,
     FoundryFlux2Flex,
     FoundryFlux11,
     FoundryKontext,
 )
-from pixelrelay.testing.emulator.flux_orders import order_of, read_body
 from pixelrelay.testing.emulator.openai_models import ModelRules, Prices
 from pixelrelay.testing.emulator.openai_orders import Asked, Dialect, invalid, read_edit, read_generation
 from pixelrelay.testing.emulator.pictures import UndecodableError
@@ -64,6 +64,10 @@ class AzureFoundryApi(AzureApi):
     disguises: ClassVar[frozenset[str]] = frozenset({"Request Moderated", "content_filter"})
     unknown_faults: ClassVar[frozenset[FaultKind]] = JOB_FAULTS - {FaultKind.EXPIRED_SAMPLE} | {FaultKind.OUT_OF_CREDIT}
     tier = "AIServices S0"
+
+    @classmethod
+    def models(cls) -> Collection[str]:
+        return MODELS
 
     def __init__(self, deployment: EmulatedDeployment, world: World) -> None:
         if deployment.model not in MODELS:

@@ -6,7 +6,7 @@ Not emulated: streaming.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from math import ceil
 from typing import Any, ClassVar
 
@@ -18,7 +18,7 @@ from pixelrelay import _clock
 from pixelrelay.testing.emulator.answers import RefusalError, stay_away
 from pixelrelay.testing.emulator.base import SynchronousApi, Visit
 from pixelrelay.testing.emulator.faults import JOB_FAULTS, Fault, FaultKind, Stage
-from pixelrelay.testing.emulator.openai_models import ModelRules, dollars, rules_of, undated, usage
+from pixelrelay.testing.emulator.openai_models import MODELS, ModelRules, dollars, rules_of, undated, usage
 from pixelrelay.testing.emulator.openai_orders import (
     USER_ERROR,
     Asked,
@@ -111,6 +111,10 @@ class AzureOpenAIApi(AzureApi):
     disguises: ClassVar[frozenset[str]] = frozenset(
         {"moderation_blocked", "contentFilter", "content_policy_violation", "content_filter"}
     )
+
+    @classmethod
+    def models(cls) -> Collection[str]:
+        return MODELS
 
     def routes(self) -> list[BaseRoute]:
         dated = "/openai/deployments/{deployment}/images"

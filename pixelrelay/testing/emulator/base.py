@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from random import Random
@@ -104,6 +104,11 @@ class EmulatedApi(ABC):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._router(scope, receive, send)
+
+    @classmethod
+    def models(cls) -> Collection[str] | None:
+        """The models that it serves, as a configuration names them; ``None`` where it serves any."""
+        return None
 
     @classmethod
     def check(cls, fault: Fault) -> None:

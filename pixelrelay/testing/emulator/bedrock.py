@@ -9,7 +9,7 @@ import base64
 import hmac
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -42,6 +42,10 @@ _AUTHORIZATION = re.compile(
 
 class BedrockApi(SynchronousApi):
     disguises: ClassVar[frozenset[str]] = frozenset({"ValidationException"})
+
+    @classmethod
+    def models(cls) -> Collection[str]:
+        return [f"us.{name}" if model.profiled else name for name, model in MODELS.items()]
 
     def routes(self) -> list[BaseRoute]:
         invoke = self.endpoint(Stage.SUBMIT, "generate", self._invoke)

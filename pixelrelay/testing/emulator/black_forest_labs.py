@@ -6,7 +6,7 @@ The body of its 429 is not published.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from math import ceil
@@ -52,6 +52,8 @@ _BY_PICTURE: Mapping[str, Decimal] = {
     "flux-pro-1.0-expand": Decimal(5),
     "flux-dev": Decimal("2.5"),
     "flux-3-image": Decimal(6),
+    "flux-tools/erase-v1": Decimal(3),
+    "flux-tools/outpainting-v1": Decimal(20),
 }
 
 
@@ -79,6 +81,10 @@ class _Task:
 class BlackForestLabsApi(EmulatedApi):
     unknown_faults: ClassVar[frozenset[FaultKind]] = frozenset()
 
+    @classmethod
+    def models(cls) -> Collection[str]:
+        return [path.rpartition("/")[2] for path in BODIES]
+
     def __init__(self, deployment: EmulatedDeployment, world: World) -> None:
         self._tasks: dict[str, _Task] = {}
         super().__init__(deployment, world)
@@ -90,7 +96,7 @@ class BlackForestLabsApi(EmulatedApi):
         return [
             Route("/v1/get_result", self.endpoint(Stage.POLL, "poll", self._poll), methods=["GET"]),
             Route("/v1/credits", self.endpoint(Stage.ASK, "ask", self._credits), methods=["GET"]),
-            Route("/v1/{model}", self.endpoint(Stage.SUBMIT, "generate", self._submit), methods=["POST"]),
+            Route("/v1/{model:path}", self.endpoint(Stage.SUBMIT, "generate", self._submit), methods=["POST"]),
             Route("/results/{name}/{file}", download, methods=["GET"]),
             Route("/results-3/{name}/{file}", download, methods=["GET"]),
         ]
@@ -127,7 +133,7 @@ class BlackForestLabsApi(EmulatedApi):
         self.admit(visit)
         now = self.world.clock.now()
         self._forget(now)
-        price = _credits(model, order) if self.deployment.price is None else self.deployment.price * 100
+        price = _credits(model, order, body) if self.deployment.price is None else self.deployment.price * 100
         seed: int | None = getattr(body, "seed", None)
         fault = visit.fault.kind if visit.fault is not None else None
         seconds = self._duration(model, order)
@@ -258,8 +264,10 @@ class BlackForestLabsApi(EmulatedApi):
         return self.new_uuid()
 
 
-def _credits(model: str, order: Order | None) -> Decimal:
+def _credits(model: str, order: Order | None, body: Body) -> Decimal:
     """Megapixels are counted whole, each begun one; the service does not say how it rounds."""
+    if getattr(body, "mode", None) == "fast":
+        return Decimal("4.5")
     if model in _BY_PICTURE or order is None:
         return _BY_PICTURE.get(model, Decimal(0))
     first, further = _BY_MEGAPIXEL[model]

@@ -131,8 +131,22 @@ class AnyGeneration(Body):
     seed: int | None = None
     user: str | None = None
     steps: Steps | None = None
+    num_inference_steps: Steps | None = None
     negative_prompt: str | None = None
+    guidance: Annotated[float, Field(ge=0)] | None = None
     guidance_scale: Annotated[float, Field(ge=0)] | None = None
+    cfg_scale: Annotated[float, Field(ge=0)] | None = None
+    strength: Annotated[float, Field(ge=0, le=1)] | None = None
+    aspect_ratio: Annotated[str, Field(pattern=r"^\d+:\d+$")] | None = None
+    sampler: str | None = None
+    scheduler: str | None = None
+    input_fidelity: Literal["low", "high"] | None = None
+    moderation: Literal["auto", "low"] | None = None
+    safety_identifier: str | None = None
+
+    @property
+    def drawing_steps(self) -> int | None:
+        return self.steps or self.num_inference_steps
 
     @property
     def encoding(self) -> Encoding:

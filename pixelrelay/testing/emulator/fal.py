@@ -5,7 +5,7 @@ As documented, and observed by others, in 2026. More requests than an account ma
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from math import ceil
 from typing import Any, ClassVar
 
@@ -32,6 +32,10 @@ WEEK = 7 * 86_400.0
 
 class FalApi(JobsApi):
     picture_lifetime: ClassVar[float] = WEEK
+
+    @classmethod
+    def models(cls) -> Collection[str]:
+        return BODIES
 
     def __init__(self, deployment: EmulatedDeployment, world: World) -> None:
         super().__init__(deployment, world)

@@ -5,7 +5,7 @@ How its refusals are worded is not published.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
@@ -116,6 +116,10 @@ class _Job:
 
 class FireworksApi(SynchronousApi):
     unknown_faults: ClassVar[frozenset[FaultKind]] = frozenset()
+
+    @classmethod
+    def models(cls) -> Collection[str]:
+        return [*_BY_STEP, *_BY_PICTURE]
 
     def __init__(self, deployment: EmulatedDeployment, world: World) -> None:
         self._jobs: dict[str, _Job] = {}

@@ -1,8 +1,8 @@
-"""What the FLUX endpoints take, at Black Forest Labs and at Azure Foundry.
+"""What the FLUX endpoints take at Black Forest Labs.
 
-From the OpenAPI document and help pages of Black Forest Labs and Microsoft's page on FLUX, as of November 2026. Fields
-that are in no schema are refused everywhere, although some endpoints are known to overlook them. Not emulated: web
-hooks, fine-tunes, video and the ``flux-tools``.
+From its OpenAPI document and help pages, as of November 2026. Fields that are in no schema are refused everywhere,
+although some endpoints are known to overlook them. Not emulated: web hooks, fine-tunes, video, and those of the
+``flux-tools`` that deblur and dress.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from math import sqrt
-from typing import Annotated, ClassVar, Literal, TypeAlias, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -117,12 +117,13 @@ class Seeded(Body):
         return self.output_format or self.default_format
 
 
-def _numbered(most: int) -> tuple[str, ...]:
+def numbered(most: int) -> tuple[str, ...]:
+    """The fields of so many input pictures."""
     return ("input_image", *(f"input_image_{number}" for number in range(2, most + 1)))
 
 
 class Flux2Klein(Seeded):
-    picture_fields: ClassVar[tuple[str, ...]] = _numbered(4)
+    picture_fields: ClassVar[tuple[str, ...]] = numbered(4)
 
     prompt: Prompt
     input_image: str | None = None
@@ -140,7 +141,7 @@ class Flux2Klein(Seeded):
 
 
 class Flux2(Flux2Klein):
-    picture_fields: ClassVar[tuple[str, ...]] = _numbered(8)
+    picture_fields: ClassVar[tuple[str, ...]] = numbered(8)
 
     input_image_5: str | None = None
     input_image_6: str | None = None
@@ -177,7 +178,7 @@ class Flux3(Body):
 
 class Kontext(Seeded):
     default_format: ClassVar[str] = "png"
-    picture_fields: ClassVar[tuple[str, ...]] = _numbered(4)
+    picture_fields: ClassVar[tuple[str, ...]] = numbered(4)
 
     prompt: Prompt
     input_image: str | None = None
@@ -259,11 +260,53 @@ class Expand(Seeded):
         width, height = first or SQUARE
         return width + self.left + self.right, height + self.top + self.bottom
 
+    def origin(self, inner: Size) -> Size:  # noqa: ARG002 - other bodies put it in the middle
+        """Where in the picture to draw the given one lies."""
+        return self.left, self.top
+
     @model_validator(mode="after")
     def _some_side(self) -> Expand:
         if not (self.top or self.bottom or self.left or self.right):
             raise PydanticCustomError("value_error", "at least one side must be expanded")
         return self
+
+
+class Erase(Seeded):
+    """What is masked is filled with what surrounds it."""
+
+    default_format: ClassVar[str] = "png"
+    picture_fields: ClassVar[tuple[str, ...]] = ("image",)
+
+    image: str
+    mask: str
+    dilate_pixels: Annotated[int, Field(ge=0, le=25)] = 10
+
+    def size(self, first: Size | None) -> Size:
+        return first or SQUARE
+
+
+class Outpaint(Seeded):
+    default_format: ClassVar[str] = "png"
+    picture_fields: ClassVar[tuple[str, ...]] = ("input_image",)
+
+    input_image: str
+    width: Annotated[int, Field(ge=64)] | None = None
+    height: Annotated[int, Field(ge=64)] | None = None
+    auto_crop: bool = False
+    reference_offset_x: int | None = None
+    reference_offset_y: int | None = None
+    mode: Literal["high", "fast"] = "high"
+    disable_pup: bool | None = None
+
+    def size(self, first: Size | None) -> Size:
+        width, height = first or SQUARE
+        return self.width or width, self.height or height
+
+    def origin(self, inner: Size) -> Size:
+        """Where in the picture to draw the given one lies: in the middle, unless it is told."""
+        width, height = self.size(inner)
+        x, y = self.reference_offset_x, self.reference_offset_y
+        return (width - inner[0]) // 2 if x is None else x, (height - inner[1]) // 2 if y is None else y
 
 
 BODIES: Mapping[str, type[Body]] = {
@@ -282,94 +325,7 @@ BODIES: Mapping[str, type[Body]] = {
     "flux-pro-1.1-ultra": Ultra,
     "flux-pro-1.0-fill": Fill,
     "flux-pro-1.0-expand": Expand,
+    "flux-tools/erase-v1": Erase,
+    "flux-tools/outpainting-v1": Outpaint,
 }
 """By path at Black Forest Labs."""
-
-
-# --- at Azure Foundry --------------------------------------------------------------------------------------------
-
-
-class FoundryBody(Body):
-    """The body names the deployment."""
-
-    model: str
-    prompt: Prompt
-    seed: int | None = None
-    safety_tolerance: Tolerance = 2
-    output_format: Literal["jpeg", "png"] | None = None
-    prompt_upsampling: bool | None = None
-    prompt_unsampling: bool | None = None
-    """As Microsoft's page spells it."""
-
-    @property
-    def file_format(self) -> str:
-        return self.output_format or "png"
-
-
-FoundryBodyT = TypeVar("FoundryBodyT", bound=FoundryBody)
-
-
-class FoundryFlux2(FoundryBody):
-    picture_fields: ClassVar[tuple[str, ...]] = _numbered(8)
-
-    input_image: str | None = None
-    input_image_2: str | None = None
-    input_image_3: str | None = None
-    input_image_4: str | None = None
-    input_image_5: str | None = None
-    input_image_6: str | None = None
-    input_image_7: str | None = None
-    input_image_8: str | None = None
-    width: Flux2Edge = 0
-    height: Flux2Edge = 0
-    aspect_ratio: WideRatio | None = None
-    num_images: Literal[1] = 1
-    n: Literal[1] = 1
-    guidance: Annotated[float, Field(ge=1.5, le=10)] = 4.5
-    steps: Annotated[int, Field(ge=1, le=50)] = 50
-
-    def size(self, first: Size | None) -> Size:
-        if self.width or self.height:
-            return self.width or self.height, self.height or self.width
-        if self.aspect_ratio is not None:
-            return scaled(ratio_of(self.aspect_ratio) or SQUARE, MEGAPIXEL, 16)
-        return super().size(first)
-
-    @model_validator(mode="after")
-    def _within_four_megapixels(self) -> FoundryFlux2:
-        return _within(self, self.width * self.height, LARGEST)
-
-
-class FoundryFlux2Flex(FoundryFlux2):
-    picture_fields: ClassVar[tuple[str, ...]] = _numbered(10)
-
-    input_image_9: str | None = None
-    input_image_10: str | None = None
-
-
-class FoundryKontext(FoundryBody):
-    picture_fields: ClassVar[tuple[str, ...]] = ("input_image",)
-
-    input_image: str | None = None
-    aspect_ratio: WideRatio | None = None
-
-    def size(self, first: Size | None) -> Size:
-        return scaled(ratio_of(self.aspect_ratio or "") or first or (1, 1), MEGAPIXEL, 32)
-
-
-class FoundryFlux11(FoundryBody):
-    width: Flux1Edge = 1024
-    height: Flux1Edge = 1024
-
-    def size(self, first: Size | None) -> Size:  # noqa: ARG002 - it always has one
-        return self.width, self.height
-
-    @model_validator(mode="after")
-    def _within_its_megapixels(self) -> FoundryFlux11:
-        return _within(self, self.width * self.height, 1_600_000)
-
-
-def _within(body: FoundryBodyT, pixels: int, most: int) -> FoundryBodyT:
-    if pixels > most:
-        raise PydanticCustomError("value_error", "width and height exceed the model's megapixels")
-    return body

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from pixelrelay.testing.emulator.answers import RefusalError
 from pixelrelay.testing.emulator.base import Order
-from pixelrelay.testing.emulator.flux_bodies import MEGAPIXEL, Body, Expand, Fill
+from pixelrelay.testing.emulator.flux_bodies import MEGAPIXEL, Body, Erase, Expand, Fill, Outpaint
 from pixelrelay.testing.emulator.pictures import Encoding, Size, UndecodableError, decode
 
 BodyT = TypeVar("BodyT", bound=Body)
@@ -35,12 +35,13 @@ def order_of(body: Body) -> Order:
     pictures = tuple(picture_in(encoded) for encoded in body.pictures)
     size = body.size(pictures[0].size if pictures else None)
     mask: Image.Image | None = None
-    if isinstance(body, Fill):
+    if isinstance(body, Fill | Erase):
         mask = _fill_mask(pictures[0], picture_in(body.mask) if body.mask else None)
-    if isinstance(body, Expand):
-        mask = _margins(body, size, pictures[0].size)
+    if isinstance(body, Expand | Outpaint):
+        origin = body.origin(pictures[0].size)
+        mask = _margins(size, origin, pictures[0].size)
         canvas = Image.new("RGB", size)
-        canvas.paste(pictures[0].convert("RGB"), (body.left, body.top))
+        canvas.paste(pictures[0].convert("RGB"), origin)
         return _order(body, size, (canvas,), mask)
     return _order(body, size, pictures, mask)
 
@@ -74,9 +75,9 @@ def _fill_mask(picture: Image.Image, mask: Image.Image | None) -> Image.Image:
     return as_mask
 
 
-def _margins(body: Expand, size: Size, inner: Size) -> Image.Image:
+def _margins(size: Size, origin: Size, inner: Size) -> Image.Image:
     mask = Image.new("RGBA", size, (0, 0, 0, 0))
-    mask.paste((0, 0, 0, 255), (body.left, body.top, body.left + inner[0], body.top + inner[1]))
+    mask.paste((0, 0, 0, 255), (*origin, origin[0] + inner[0], origin[1] + inner[1]))
     return mask
 
 

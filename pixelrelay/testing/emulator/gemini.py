@@ -5,6 +5,7 @@ Imagen is gone from it, and ``predict`` answers 404 for any model. Not emulated:
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from math import ceil
 from typing import Any
 
@@ -26,6 +27,10 @@ _QUOTAS = {"requests": ("generate_requests_per_model", "Requests"), "images": ("
 
 
 class GeminiApi(GoogleApi):
+    @classmethod
+    def models(cls) -> Collection[str]:
+        return MODELS
+
     def routes(self) -> list[BaseRoute]:
         models, ask = "/v1beta/models", self.endpoint(Stage.ASK, "ask", self._model)
         return [

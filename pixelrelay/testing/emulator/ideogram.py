@@ -1,12 +1,12 @@
 """Ideogram's API, as its description and reference tell it in October 2026.
 
-Pictures come from addresses that run out. How long they last is not published; here it is an hour. Not emulated: jobs
-that run on (``async``, web hooks), custom models, reference images.
+Pictures come from addresses that run out. How long they last is not published; here it is an hour. Any custom model
+is there. Not emulated: jobs that run on (``async``, web hooks), reference images.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,6 +35,10 @@ TYPES = frozenset({"image/jpeg", "image/png", "image/webp"})
 
 
 class IdeogramApi(SynchronousApi):
+    @classmethod
+    def models(cls) -> Collection[str]:
+        return [endpoint.model for endpoint in ENDPOINTS.values()]
+
     def __init__(self, deployment: EmulatedDeployment, world: World) -> None:
         super().__init__(deployment, world)
         self._shelf = Shelf(deployment.api_key, "/results", HOUR)

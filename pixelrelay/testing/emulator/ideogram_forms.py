@@ -38,6 +38,7 @@ Ratio: TypeAlias = Literal[
 ]
 Magic: TypeAlias = Literal["AUTO", "ON", "OFF"]
 Prompt: TypeAlias = Annotated[str, Field(min_length=1)]
+CustomModel: TypeAlias = Annotated[str, Field(pattern=r"^model/[\w-]+/version/[\w-]+$")]
 _V3_PRICES = {"FLASH": "0.03", "TURBO": "0.03", "DEFAULT": "0.06", "QUALITY": "0.09"}
 _V4_PRICES = {"TURBO": "0.03", "DEFAULT": "0.06", "QUALITY": "0.10", "low": "0.03", "medium": "0.06", "high": "0.10"}
 
@@ -94,6 +95,7 @@ class GenerateV3(_V3):
     sizes: ClassVar[frozenset[str]] = V3_RESOLUTIONS
 
     prompt: Prompt
+    custom_model_uri: CustomModel | None = None
     resolution: str | None = None
     aspect_ratio: Ratio | None = None
     magic_prompt: Magic = "AUTO"
@@ -103,6 +105,7 @@ class GenerateV3(_V3):
 
 class TransparentV3(Fields):
     prompt: Prompt
+    custom_model_uri: CustomModel | None = None
     num_images: Annotated[int, Field(ge=1, le=8)] = 1
     seed: Annotated[int, Field(ge=0, le=2147483647)] | None = None
     rendering_speed: Literal["FLASH", "TURBO", "DEFAULT", "QUALITY"] = "DEFAULT"
@@ -118,6 +121,7 @@ class TransparentV3(Fields):
 
 class InpaintV3(_V3):
     prompt: Prompt
+    custom_model_uri: CustomModel | None = None
     magic_prompt: Magic = "AUTO"
     style_type: Literal["AUTO", "GENERAL", "REALISTIC", "DESIGN", "FICTION"] | None = None
 
@@ -195,8 +199,9 @@ class EditV1(Fields):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One path."""
+    """One path, and what pixelrelay calls it as a model."""
 
+    model: str
     fields: type[Fields]
     files: str | None = None
     """What its input pictures are called; ``None`` where it takes none."""
@@ -227,14 +232,18 @@ def value_of(model: type[Fields], name: str, text: str) -> Any:
 
 
 ENDPOINTS: Mapping[str, Endpoint] = {
-    "v1/ideogram-v3/generate": Endpoint(GenerateV3),
-    "v1/ideogram-v3/generate-transparent": Endpoint(TransparentV3),
-    "v1/ideogram-v3/inpaint": Endpoint(InpaintV3, "image", frozenset({"image", "mask"}), masked=True),
-    "v1/ideogram-v3/remix": Endpoint(RemixV3, "image", frozenset({"image"})),
-    "v1/ideogram-v3/reframe": Endpoint(ReframeV3, "image", frozenset({"image"})),
-    "v1/ideogram-v3/replace-background": Endpoint(ReplaceBackgroundV3, "image", frozenset({"image"})),
-    "v1/ideogram-v4/generate": Endpoint(GenerateV4),
-    "v1/ideogram-v4/remix": Endpoint(RemixV4, "image", frozenset({"image"})),
-    "v2/image/generate/ideogram-4-5": Endpoint(GenerateV45, "images", most=5, masked=True),
-    "v1/edit": Endpoint(EditV1, "images", frozenset({"images"}), most=10),
+    "v1/ideogram-v3/generate": Endpoint("ideogram-v3", GenerateV3),
+    "v1/ideogram-v3/generate-transparent": Endpoint("ideogram-v3/generate-transparent", TransparentV3),
+    "v1/ideogram-v3/inpaint": Endpoint(
+        "ideogram-v3/inpaint", InpaintV3, "image", frozenset({"image", "mask"}), masked=True
+    ),
+    "v1/ideogram-v3/remix": Endpoint("ideogram-v3/remix", RemixV3, "image", frozenset({"image"})),
+    "v1/ideogram-v3/reframe": Endpoint("ideogram-v3/reframe", ReframeV3, "image", frozenset({"image"})),
+    "v1/ideogram-v3/replace-background": Endpoint(
+        "ideogram-v3/replace-background", ReplaceBackgroundV3, "image", frozenset({"image"})
+    ),
+    "v1/ideogram-v4/generate": Endpoint("ideogram-v4", GenerateV4),
+    "v1/ideogram-v4/remix": Endpoint("ideogram-v4/remix", RemixV4, "image", frozenset({"image"})),
+    "v2/image/generate/ideogram-4-5": Endpoint("ideogram-4-5", GenerateV45, "images", most=5, masked=True),
+    "v1/edit": Endpoint("edit", EditV1, "images", frozenset({"images"}), most=10),
 }

@@ -6,7 +6,7 @@ Not emulated: ``gif`` and ``svg`` output, ``markup`` overlays, uploaded files, v
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from math import ceil
 from typing import Any, ClassVar
 
@@ -35,6 +35,10 @@ from pixelrelay.testing.emulator.quotas import Rejection
 
 class OpenAIApi(SynchronousApi):
     disguises: ClassVar[frozenset[str]] = frozenset({"moderation_blocked", "content_policy_violation"})
+
+    @classmethod
+    def models(cls) -> Collection[str]:
+        return MODELS
 
     def routes(self) -> list[BaseRoute]:
         generate = self.endpoint(Stage.SUBMIT, "generate", self._generate)

@@ -6,7 +6,7 @@ Not emulated: streams (a model without them answers whole), keys of one's own at
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from math import ceil
 from typing import Any, ClassVar
@@ -27,6 +27,10 @@ from pixelrelay.testing.emulator.quotas import Rejection
 
 class OpenRouterApi(SynchronousApi):
     disguises: ClassVar[frozenset[str]] = frozenset({"content_policy_violation", "refusal"})
+
+    @classmethod
+    def models(cls) -> Collection[str]:
+        return MODELS
 
     def routes(self) -> list[BaseRoute]:
         endpoints = self.endpoint(Stage.ASK, "ask", self._endpoints, authorised=False)

@@ -6,7 +6,7 @@ Not emulated: forms in place of JSON, SVG as input, styles that are made, variat
 from __future__ import annotations
 
 import base64
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from decimal import Decimal
 from functools import partial
 from math import ceil
@@ -22,7 +22,7 @@ from pixelrelay.testing.emulator.base import SynchronousApi, Visit, World
 from pixelrelay.testing.emulator.deployment import EmulatedDeployment
 from pixelrelay.testing.emulator.faults import Fault, FaultKind, Stage
 from pixelrelay.testing.emulator.quotas import Rejection
-from pixelrelay.testing.emulator.recraft_models import EVERY_WAY, SERVICES
+from pixelrelay.testing.emulator.recraft_models import EVERY_WAY, MODELS, SERVICES
 from pixelrelay.testing.emulator.recraft_orders import Asked, read_edit, read_generation, read_process
 from pixelrelay.testing.emulator.shelf import Shelf, delivery_address
 
@@ -33,6 +33,10 @@ Read = Callable[[Request], Awaitable[Asked]]
 
 
 class RecraftApi(SynchronousApi):
+    @classmethod
+    def models(cls) -> Collection[str]:
+        return [*MODELS, *SERVICES]
+
     def __init__(self, deployment: EmulatedDeployment, world: World) -> None:
         super().__init__(deployment, world)
         self._shelf = Shelf(deployment.api_key, "/results", LIFETIME)

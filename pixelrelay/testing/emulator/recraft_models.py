@@ -40,7 +40,9 @@ class Model:
 
 REDRAWN = frozenset({"imageToImage"})
 EVERY_WAY = frozenset({"imageToImage", "inpaint", "outpaint", "replaceBackground", "generateBackground"})
-_V3_STYLES = frozenset({"any", "realistic_image", "digital_illustration", "logo_raster", "Photorealism"})
+_V3_STYLES = frozenset(
+    {"any", "realistic_image", "digital_illustration", "logo_raster", "Photorealism", "Illustration", "Recraft V3 Raw"}
+)
 _VECTOR_STYLES = frozenset({"any", "vector_illustration", "Vector art", "Line art", "Engraving"})
 
 MODELS: Mapping[str, Model] = {

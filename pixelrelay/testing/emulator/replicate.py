@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from datetime import UTC, datetime
 from math import ceil
 from typing import Any, ClassVar
@@ -33,6 +34,10 @@ _NAMED = re.compile(r"([\w.-]+/[\w.-]+):[0-9a-f]{64}")
 
 class ReplicateApi(JobsApi):
     picture_lifetime: ClassVar[float] = HOUR
+
+    @classmethod
+    def models(cls) -> Collection[str]:
+        return INPUTS
 
     def routes(self) -> list[BaseRoute]:
         create = self.endpoint(Stage.SUBMIT, "generate", self._create)

@@ -7,10 +7,10 @@ minute once its quota was exceeded.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 from PIL import Image
 from pydantic import ValidationError
@@ -28,7 +28,7 @@ from pixelrelay.testing.emulator.faults import Fault, FaultKind, Stage, moderate
 from pixelrelay.testing.emulator.openai_orders import read_form
 from pixelrelay.testing.emulator.pictures import MEDIA_TYPES, Encoding, UndecodableError, decode, encode
 from pixelrelay.testing.emulator.quotas import Rejection
-from pixelrelay.testing.emulator.stability_forms import SERVICES, Form, Service, UnfitError
+from pixelrelay.testing.emulator.stability_forms import SERVICES, Form, Model, Service, UnfitError
 
 LARGEST_BODY = 10 * 1024 * 1024
 LOCKED_OUT = 60.0
@@ -50,6 +50,11 @@ class _Job:
 
 class StabilityApi(SynchronousApi):
     unknown_faults: ClassVar[frozenset[FaultKind]] = frozenset({FaultKind.FAILED_JOB, FaultKind.EXPIRED_SAMPLE})
+
+    @classmethod
+    def models(cls) -> Collection[str]:
+        services = [path.rpartition("/")[2] for path in SERVICES]
+        return [name for name in (*services, *get_args(Model)) if name != "sd3"]
 
     def __init__(self, deployment: EmulatedDeployment, world: World) -> None:
         self._jobs: dict[str, _Job] = {}

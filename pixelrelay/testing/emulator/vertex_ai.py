@@ -7,6 +7,7 @@ Imagen draws here still, although Google announced its end. One project is known
 from __future__ import annotations
 
 import base64
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 from starlette.requests import Request
@@ -40,6 +41,10 @@ class Counted(Message):
 
 class VertexAIApi(GoogleApi):
     disguises: ClassVar[frozenset[str]] = GoogleApi.disguises | {_NO_REASON}
+
+    @classmethod
+    def models(cls) -> Collection[str]:
+        return [*MODELS, *IMAGEN]
 
     def routes(self) -> list[BaseRoute]:
         generate = self.endpoint(Stage.SUBMIT, "generate", self._generate)
