@@ -132,6 +132,37 @@ def test_an_expansion_keeps_its_picture_and_draws_around_it(fleet: Fleet) -> Non
     assert expanded.getpixel((1, 1)) != (200, 30, 30)
 
 
+@pytest.mark.parametrize(("mode", "cost"), [("high", 20), ("fast", 4.5)])
+def test_outpainting_puts_its_picture_in_the_middle_unless_it_is_told_where(
+    fleet: Fleet, mode: str, cost: float
+) -> None:
+    image = base64.b64encode(png((256, 256))).decode()
+    before = fleet.billed["bfl"].dollars
+    asked = {"input_image": image, "width": 320, "height": 256, "mode": mode, "output_format": "png"}
+
+    for told, left, right in (({}, 2, 318), ({"reference_offset_x": 0}, 318, 318)):
+        submitted = ask_bfl(fleet, model="flux-tools/outpainting-v1", **asked, **told)
+        drawn = opened(httpx2.get(poll_bfl(submitted).json()["result"]["sample"]).content)
+        assert drawn.size == (320, 256)
+        assert drawn.getpixel((160, 250)) == (200, 30, 30)
+        assert all(drawn.getpixel((x, 250)) != (200, 30, 30) for x in (left, right))
+    assert (fleet.billed["bfl"].dollars - before) * 100 == 2 * Decimal(cost)
+
+
+def test_erasing_needs_a_mask_and_fills_what_is_white_in_it(fleet: Fleet) -> None:
+    mask = opened(half_transparent((256, 256))).getchannel("A").point([255, *[0] * 255])
+    body = {"image": base64.b64encode(png((256, 256))).decode(), "prompt": "", "output_format": "png"}
+    model = "flux-tools/erase-v1"
+
+    refused = ask_bfl(fleet, model=model, **body)
+    sample = poll_bfl(ask_bfl(fleet, model=model, **body, mask=_encoded(mask))).json()["result"]["sample"]
+    filled = opened(httpx2.get(sample).content)
+
+    assert refused.json()["detail"][0]["loc"] == ["body", "mask"]
+    assert filled.getpixel((250, 128)) == (200, 30, 30)
+    assert filled.getpixel((2, 2)) != (200, 30, 30)
+
+
 def _encoded(picture: Image.Image) -> str:
     target = BytesIO()
     picture.save(target, "PNG")

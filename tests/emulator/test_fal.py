@@ -73,6 +73,12 @@ def test_only_owner_and_app_stand_in_the_addresses_of_a_longer_endpoint(fleet: F
         ("fal-ai/flux-2-pro", {"num_images": 2}, ["body", "num_images"], "literal_error"),
         ("fal-ai/flux/dev", {"num_images": 5}, ["body", "num_images"], "less_than_equal"),
         ("fal-ai/flux-2-pro/edit", {}, ["body", "image_urls"], "missing"),
+        ("fal-ai/flux-pro/v1.1-ultra", {"aspect_ratio": "3:1"}, ["body", "aspect_ratio"], "value_error"),
+        ("fal-ai/nano-banana-2", {"resolution": "8K"}, ["body", "resolution"], "literal_error"),
+        ("fal-ai/recraft/v3/text-to-image", {"style": "anime"}, ["body", "style"], "string_pattern_mismatch"),
+        ("fal-ai/ideogram/v3", {"image_urls": ["no picture"]}, ["body", "image_urls"], "image_load_error"),
+        ("fal-ai/gpt-image-1.5", {"seed": 7}, ["body", "seed"], "extra_forbidden"),
+        ("fal-ai/z-image/turbo", {"guidance_scale": 3.5}, ["body", "guidance_scale"], "extra_forbidden"),
         ("fal-ai/flux-2-pro/edit", {"image_urls": ["no picture"]}, ["body", "image_urls"], "image_load_error"),
     ],
 )
@@ -170,6 +176,21 @@ def test_a_job_that_ends_badly_says_so(kind: FaultKind, status: int, detail: str
 
     assert (replies[-1].status_code, replies[-1].json()["detail"]) == (status, detail)
     assert billed == pictures
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "dollars"),
+    [
+        ("fal-ai/nano-banana-2", {"resolution": "2K"}, "0.12"),
+        ("fal-ai/nano-banana-pro", {"resolution": "4K"}, "0.30"),
+        ("fal-ai/ideogram/v3", {"rendering_speed": "TURBO", "num_images": 2}, "0.06"),
+    ],
+)
+def test_some_models_are_billed_by_what_is_asked(fleet: Fleet, model: str, asked: dict[str, Any], dollars: str) -> None:
+    before = fleet.billed["fal"].dollars
+
+    assert result(submit(fleet, model, **asked)).status_code == 200
+    assert fleet.billed["fal"].dollars - before == Decimal(dollars)
 
 
 def test_prices_are_told_to_those_who_have_a_key(fleet: Fleet) -> None:

@@ -36,7 +36,7 @@ def a_size(sizes: Sizes) -> Size | None:
 
 def plain(can: Capabilities, operation: Operation) -> ImageRequest:
     """The least that fits: with a mask where the model needs one, and a size."""
-    needed = {"size": Size(1536, 512)} if "size" in can.one_of else {}
+    needed: dict[str, Any] = {"size": Size(1536, 512)} if "size" in can.one_of else {}
     if operation is Operation.GENERATE:
         return drawing(**needed)
     return editing(mask=MASK if can.mask_required else None, **needed)
@@ -62,7 +62,14 @@ def allowed_wishes(can: Capabilities, operation: Operation) -> Iterator[tuple[st
         yield "parameters", {name: parameter.min if value is None else value}
 
 
-_SAMPLES: dict[str, Any] = {"flag": True, "list": ["x"], "mapping": {"name": "x"}, "number": None, "whole": None}
+_SAMPLES: dict[str, Any] = {
+    "flag": True,
+    "ratio": "3:2",
+    "list": ["x"],
+    "mapping": {"name": "x"},
+    "number": None,
+    "whole": None,
+}
 
 ALWAYS_SO = {
     ("ideogram", "output_format", "png"),

@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Route
 from pixelrelay.testing.emulator.answers import RefusalError, stay_away
 from pixelrelay.testing.emulator.base import Visit, World
 from pixelrelay.testing.emulator.deployment import EmulatedDeployment
-from pixelrelay.testing.emulator.fal_bodies import BODIES
+from pixelrelay.testing.emulator.fal_endpoints import BODIES
 from pixelrelay.testing.emulator.faults import Fault, FaultKind, Stage
 from pixelrelay.testing.emulator.jobs import Job, JobsApi, Wanted
 from pixelrelay.testing.emulator.pictures import MEDIA_TYPES, UndecodableError, encode
@@ -194,8 +194,8 @@ def _wanted(model: str, raw: bytes) -> Wanted:
     except UndecodableError:
         text = "Failed to load the image. Please ensure the image file is not corrupted and is in a supported format."
         complaint = _problems([_problem("image_load_error", text, ["body", body.picture_field])])
-        return Wanted(model, body.prompt, complaint=complaint)
-    return Wanted(model, body.prompt, order, body.price(order), body.seed)
+        return Wanted(model, body.words, complaint=complaint)
+    return Wanted(model, body.words, order, body.price(order), getattr(body, "seed", None))
 
 
 def _app_of(model: str) -> str:

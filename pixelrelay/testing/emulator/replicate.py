@@ -24,7 +24,7 @@ from pixelrelay.testing.emulator.faults import Fault, FaultKind, Stage
 from pixelrelay.testing.emulator.jobs import Job, JobsApi, Wanted
 from pixelrelay.testing.emulator.pictures import UndecodableError
 from pixelrelay.testing.emulator.quotas import Rejection
-from pixelrelay.testing.emulator.replicate_inputs import INPUTS
+from pixelrelay.testing.emulator.replicate_models import INPUTS
 from pixelrelay.testing.emulator.shelf import own_address
 
 HOUR = 3600.0
