@@ -274,7 +274,12 @@ def test_cost_goes_by_what_this_very_request_asks_as_each_is_asked_it() -> None:
     assert led(quality="low") == "by-quality"
     assert led(quality="high") == led() == "by-input"
     assert led(quality="high", operation=Operation.EDIT, images=(PICTURE,) * 10) == "by-quality"
-    cheap = candidate("cheap", price=by_quality.deployment.price, manner=Manner(defaults={"quality": "low"}))
+    cheap = candidate(
+        "cheap",
+        price=by_quality.deployment.price,
+        manner=Manner(defaults={"quality": "low"}),
+        capabilities=by_quality.deployment.capabilities.model_copy(update={"qualities": frozenset({"low"})}),
+    )
     candidates.append(cheap)
     assert led() == "cheap"
 

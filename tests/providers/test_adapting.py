@@ -212,7 +212,7 @@ def test_a_default_that_does_not_suit_a_request_is_left_out_of_it(asked: ImageRe
     found = manner.fit(row, asked)
 
     said = {name: getattr(found.request, name) for name in ("size", "seed", "output_format", "style")}
-    assert {name: value for name, value in said.items() if value is not None} | found.request.parameters == kept
+    assert {name: value for name, value in said.items() if value is not None} | dict(found.request.parameters) == kept
     assert found.adaptations == ()
     assert found.lacks == lacks(row, asked)
 
