@@ -30,11 +30,13 @@ from pixelrelay.server.drawing import Drawing, service_of
 from pixelrelay.server.exposing import Metrics
 from pixelrelay.server.files import Shared, Shelf
 from pixelrelay.server.keys import Caller, Keyring
+from pixelrelay.server.live import Live
 from pixelrelay.server.loopback import foreign
 from pixelrelay.server.models import models_of
 from pixelrelay.server.openapi import document
 from pixelrelay.server.refusals import INVALID, Refusal, RefusedError, broken, no_such_model, refusal_of
 from pixelrelay.server.routes import routes_of
+from pixelrelay.server.shipped import INDEX, shipped
 from pixelrelay.server.telling import Told, sane_id
 from pixelrelay.server.uploads import GoneError, InFlight, Reading
 
@@ -43,6 +45,8 @@ log = logging.getLogger("pixelrelay.server")
 ABORT = "pixelrelay.abort"
 """The extension by which a server lets its app cut a connection."""
 SHARED = "shared"
+WATCHED = "/api/live"
+"""What the live page asks for every second, which would fill the log."""
 
 HARMLESS = {
     "cache-control": "private",
@@ -71,6 +75,7 @@ class Gateway:
         self.in_flight = InFlight()
         self.shelf = Shelf.of(router.config.server.files, shared)
         self.metrics = Metrics.of(router)
+        self.live = Live.of(router)
         self._since = int(_clock.wall())
         self._degraded = False
         self._keyring: tuple[ServerConfig, Keyring] | None = None
@@ -117,7 +122,8 @@ class Gateway:
             _UNDER_WAY.reset(token)
             # Without the query, for that of a link is its key; and in one line, whatever stands in the path.
             path, took = scope["path"].encode("unicode_escape").decode(), _clock.now() - began
-            log.info("%s %s %s %s %.3f s", told.request_id, scope["method"], path, answer.status or "-", took)
+            level = logging.DEBUG if path == WATCHED and answer.status == 200 else logging.INFO
+            log.log(level, "%s %s %s %s %.3f s", told.request_id, scope["method"], path, answer.status or "-", took)
 
     async def _answered(self, scope: Scope, receive: Receive, answer: Answer, headers: Headers) -> None:
         try:
@@ -178,7 +184,7 @@ class Gateway:
             raise RefusedError(no_such_model(name[:200], None))
         await _json(answer, found)
 
-    async def live(self, scope: Scope, receive: Receive, answer: Answer) -> None:  # noqa: ARG002 - no body
+    async def alive(self, scope: Scope, receive: Receive, answer: Answer) -> None:  # noqa: ARG002 - no body
         await _json(answer, {"status": "live"})
 
     async def ready(self, scope: Scope, receive: Receive, answer: Answer) -> None:  # noqa: ARG002 - no body
@@ -193,6 +199,25 @@ class Gateway:
             raise RefusedError(Refusal(404, INVALID, "no_metrics", message))
         media_type, text = await anyio.to_thread.run_sync(self.metrics.text)
         await answer.whole(200, {"content-type": media_type}, text)
+
+    async def page(self, scope: Scope, receive: Receive, answer: Answer) -> None:  # noqa: ARG002 - no body
+        """A file of the live page, which anybody may have: what it shows is asked for with a key."""
+        file = shipped().get(scope["path_params"].get("name", INDEX))
+        if file is None:
+            raise HTTPException(404, "There is no such file.")
+        if Headers(scope=scope).get("if-none-match") == file.tag:
+            await answer.begin(304, file.headers)
+            await answer.end()
+        else:
+            await answer.whole(200, file.headers, file.data)
+
+    async def watched(self, scope: Scope, receive: Receive, answer: Answer) -> None:  # noqa: ARG002 - no body
+        """What the live page shows: the whole fleet and everybody's requests, so it is for the master key."""
+        if not self.caller(Headers(scope=scope)).is_master:
+            message = "The fleet is shown to the master key alone; this one may draw."
+            raise RefusedError(Refusal(403, INVALID, "not_allowed", message))
+        document = self.live.document(requests=self.in_flight.requests, draining=self.draining)
+        await answer.whole(200, JSON | {"cache-control": "no-store"}, bodies.json_of(document))
 
     async def described(self, scope: Scope, receive: Receive, answer: Answer) -> None:  # noqa: ARG002 - no body
         await _json(answer, document())

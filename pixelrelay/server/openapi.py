@@ -50,6 +50,7 @@ def document() -> Schema:
             "/health/live": {"get": _open(_reads("Whether the process answers.", "Health"))},
             "/health/ready": {"get": _open(_ready())},
             "/metrics": {"get": _metrics()},
+            "/api/live": {"get": _reads("What the live page shows; for the master key.", None, 401, 403)},
             "/openapi.json": {"get": _open(_reads("This document.", None))},
             "/files/{name}": {"parameters": [_path("name", "0.png")], "get": _open(_file())},
         },

@@ -33,11 +33,14 @@ def routes_of(gateway: Gateway) -> list[Route]:
         ]
     return [
         *routes,
-        _route("/health/live", gateway.live),
+        _route("/health/live", gateway.alive),
         _route("/health/ready", gateway.ready),
         _route("/metrics", gateway.exposed),
         _route("/openapi.json", gateway.described),
         _route("/files/{name}", gateway.file),
+        _route("/", gateway.page),
+        _route("/page/{name}", gateway.page),
+        _route("/api/live", gateway.watched),
     ]
 
 
