@@ -50,6 +50,8 @@ class Trial:
     group: str
     started: float
     """Seconds after the request began."""
+    waited: float
+    """Seconds in line before, as far as they are known while it is under way."""
     phase: Phase = Phase.NOT_SENT
     probe: bool = False
     attempt: Attempt | None = None
@@ -64,7 +66,7 @@ class Trial:
             "group": self.group,
             "started": _seconds(done.started if done else self.started),
             "duration": _seconds(done.duration if done else now - self.started),
-            "waited": _seconds(done.waited) if done else None,
+            "waited": _seconds(done.waited if done else self.waited),
             "phase": self.phase.value,
             "probe": self.probe,
             "outcome": self._outcome,
@@ -105,6 +107,8 @@ class Story:
     began: float
     waiting: dict[str, float] = field(default_factory=dict)
     """Since when it stands in line for a group, in seconds after it began."""
+    waited: dict[str, float] = field(default_factory=dict)
+    """How long it stood in line for a group, until the attempt that it waited for begins."""
     trials: deque[Trial] = field(default_factory=lambda: deque(maxlen=MOST_TRIALS))
     fallbacks: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=MOST_TRIALS))
     duration: float | None = None
@@ -185,11 +189,13 @@ def _note(story: Story, event: Event) -> None:
     match event:
         case WaitStarted(group=group):
             story.waiting[group] = elapsed
-        case WaitFinished(group=group):
+        case WaitFinished(group=group, waited=waited):
             story.waiting.pop(group, None)
-        case AttemptStarted(number=number):
+            story.waited[group] = waited
+        case AttemptStarted(number=number, group=group):
+            waited = story.waited.pop(group, 0.0)
             story.trials.append(
-                Trial(number, event.deployment, event.provider, event.group, elapsed, probe=event.probe)
+                Trial(number, event.deployment, event.provider, group, elapsed, waited, probe=event.probe)
             )
         case AttemptAdvanced(number=number, phase=phase):
             for trial in _numbered(story, number):

@@ -66,7 +66,7 @@ class Live:
 
     def _standing(self) -> dict[str, Any]:
         """``alone`` where quotas are this process's own, ``shared``, or what is done while the store is away."""
-        if self.router.config.store is None:
+        if self.router.config.store_url is None:
             return {"mode": ALONE, "degraded": False, "processes": 1}
         if self._store is None:
             return {"mode": SHARED, "degraded": False, "processes": None}

@@ -62,7 +62,7 @@ export function dollars(amount) {
   if (amount == null) return "–";
   const value = Number(amount);
   if (value === 0) return "$0";
-  return `$${value.toFixed(value >= 100 ? 0 : value >= 1 ? 2 : value >= 0.1 ? 3 : 4)}`;
+  return `$${(value >= 1 ? cents : fractions).format(value)}`;
 }
 
 /** A sum as far as it is known. */
@@ -89,5 +89,7 @@ export function clock(seconds) {
   return new Date(seconds * 1000).toLocaleTimeString([], { hour12: false });
 }
 
+const cents = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const fractions = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 4 });
 const plain = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });

@@ -113,7 +113,9 @@ function makeGroup({ name }) {
       text(served, `${group.strategy.replaceAll("_", " ")}${turns}`);
       text(spend, spent(group.spend));
       attribute(spend, "title", spentInFull(group.spend));
-      keyed(regions, byRegion(group.deployments), ([region]) => region, makeRegion);
+      const parts = byRegion(group.deployments);
+      keyed(regions, parts, ([region]) => region, makeRegion);
+      regions.classList.toggle("parted", parts.length > 1 || parts[0]?.[0] !== "");
     },
   };
 }
@@ -130,7 +132,7 @@ function byRegion(deployments) {
 function makeRegion([region]) {
   const list = h("ul", { class: "deployments" });
   return {
-    node: h("div", { class: "region" }, region ? h("h3", {}, region) : null, list),
+    node: h("div", { class: "region" }, h("h3", {}, region || "no region"), list),
     update: ([, deployments]) => keyed(list, deployments, (deployment) => deployment.name, makeDeployment),
   };
 }

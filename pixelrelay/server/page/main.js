@@ -81,8 +81,7 @@ function wrong(error) {
   if (error instanceof Refused && error.status === 401) return openDoor(error.message);
   if (error instanceof Refused && error.status === 403) return bar(error.message);
   at("live").classList.add("stale");
-  const since = answered ? `, ${duration((Date.now() - answered) / 1000)} old` : "";
-  say(`no answer${since}`, "bad");
+  say("no answer", "bad", answered ? `What is shown is ${duration((Date.now() - answered) / 1000)} old.` : null);
 }
 
 /** The key is good for drawing, and not for looking. */
@@ -96,8 +95,9 @@ function bar(message) {
   location.hash = "#playground";
 }
 
-function say(what, how) {
+function say(what, how, why = null) {
   const chip = at("connection");
+  attribute(chip, "title", why);
   text(chip, what);
   chip.dataset.how = how;
 }

@@ -51,7 +51,7 @@ export class Playground {
     if (!can) return;
     const chosen = at("quality").value;
     const qualities = can.qualities.filter((quality) => quality !== "auto");
-    at("quality").replaceChildren(h("option", { value: "" }, "the provider’s"), ...qualities.map((one) => h("option", {}, one)));
+    at("quality").replaceChildren(h("option", { value: "" }, "auto"), ...qualities.map((one) => h("option", {}, one)));
     at("quality").value = qualities.includes(chosen) ? chosen : "";
     at("edits").hidden = !can.operations.includes("edit");
     at("mask-field").hidden = !can.mask;

@@ -4,10 +4,17 @@ import { attribute, clock, dollars, duration, h, keyed, text, words } from "./do
 
 export function showRequests(list, none, requests) {
   none.hidden = requests.length > 0;
-  keyed(list, requests, (request) => request.id, makeRequest);
+  const scale = usual(requests.map((request) => request.duration));
+  keyed(list, requests.map((request) => ({ request, scale })), ({ request }) => request.id, makeRequest);
 }
 
-function makeRequest({ id, at }) {
+/** Seconds that nine of ten stay below: by these all are drawn, so that lengths can be compared. */
+function usual(durations) {
+  const sorted = durations.toSorted((one, other) => one - other);
+  return sorted[Math.floor(0.9 * (sorted.length - 1))] ?? 0;
+}
+
+function makeRequest({ request: { id, at } }) {
   const what = h("span", { class: "what" });
   const outcome = h("span", { class: "outcome" });
   const took = h("span", { class: "took" });
@@ -18,14 +25,14 @@ function makeRequest({ id, at }) {
   const node = h("li", { title: id }, h("div", { class: "head" }, group, what, outcome, cost, took, when), line.node);
   return {
     node,
-    update(request) {
+    update({ request, scale }) {
       text(group, request.group);
       text(what, wanted(request));
       text(outcome, ending(request));
       outcome.dataset.how = manner(request.outcome);
       text(took, duration(request.duration));
       text(cost, sum(request.attempts));
-      line.update(request);
+      line.update(request, scale);
     },
   };
 }
@@ -33,14 +40,14 @@ function makeRequest({ id, at }) {
 /** The attempts of one request: who, from when to when, and how it ended. */
 export function makeTimeline() {
   const node = h("ol", { class: "timeline" });
-  return { node, update: (request) => keyed(node, lanes(request), (lane) => lane.key, makeLane) };
+  return { node, update: (request, scale = 0) => keyed(node, lanes(request, scale), (lane) => lane.key, makeLane) };
 }
 
-function lanes(request) {
-  const whole = Math.max(request.duration, 0.001);
+function lanes(request, scale) {
+  const whole = Math.max(request.duration, scale, 0.001);
   const tried = request.attempts.map((attempt) => ({ key: `${attempt.number}`, attempt, whole }));
   if (request.waiting == null || request.outcome) return tried;
-  return [...tried, { key: "line", waits: request.waiting, whole }];
+  return [...tried, { key: "line", from: request.waiting, to: request.duration, whole }];
 }
 
 function makeLane({ key }) {
@@ -58,10 +65,10 @@ function makeLane({ key }) {
   if (key === "line") {
     return {
       node,
-      update({ waits, whole }) {
+      update({ from, to, whole }) {
         text(who, "in line");
-        text(said, `waits for ${duration(whole - waits)}`);
-        place(waited, waits, whole, whole);
+        text(said, `for ${duration(to - from)}`);
+        place(waited, from, to, whole);
         place(ran, 0, 0, whole);
       },
     };
@@ -73,7 +80,7 @@ function makeLane({ key }) {
       text(said, told(attempt));
       attribute(node, "title", inFull(attempt));
       node.dataset.how = manner(attempt.outcome);
-      place(waited, Math.max(0, attempt.started - (attempt.waited ?? 0)), attempt.started, whole);
+      place(waited, Math.max(0, attempt.started - attempt.waited), attempt.started, whole);
       place(ran, attempt.started, attempt.started + attempt.duration, whole);
     },
   };
@@ -99,8 +106,8 @@ function inFull(attempt) {
 }
 
 function wanted(request) {
-  const count = request.n > 1 ? ` ${request.n}×` : "";
-  return `${request.operation}${count}${request.size ? ` ${request.size}` : ""}`;
+  const parts = [request.operation === "edit" ? "edit" : "", request.n > 1 ? `${request.n} ×` : "", request.size ?? ""];
+  return parts.filter(Boolean).join(" ");
 }
 
 function ending(request) {
@@ -114,7 +121,8 @@ function manner(outcome) {
   return { served: "good", abandoned: "dim", incomplete: "warn" }[outcome] ?? "bad";
 }
 
+/** Of several; what a single one cost stands beside it. */
 function sum(attempts) {
   const costs = attempts.filter((attempt) => attempt.cost != null).map((attempt) => Number(attempt.cost));
-  return costs.length ? dollars(costs.reduce((one, other) => one + other, 0)) : "";
+  return costs.length > 1 ? dollars(costs.reduce((one, other) => one + other, 0)) : "";
 }
