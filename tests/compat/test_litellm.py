@@ -97,9 +97,9 @@ def test_what_is_raised_is_theirs_each_time(desk: Path) -> None:
     for _ in range(2):
         with pytest.raises(litellm.AuthenticationError) as raised:
             litellm.image_generation("a fox", model="gpt-image-2", api_key="wrong-key-0123456789")
-    assert (raised.value.status_code, raised.value.llm_provider) == (401, "openai")
-    assert isinstance(raised.value.__cause__, errors.AttemptsExhaustedError)
-    assert "wrong-key" not in str(raised.value)
+        assert (raised.value.status_code, raised.value.llm_provider) == (401, "openai")
+        assert isinstance(raised.value.__cause__, errors.AttemptsExhaustedError)
+        assert "wrong-key" not in str(raised.value)
 
     with pytest.raises(litellm.BadRequestError, match="write it as provider/model"):
         litellm.image_generation("a fox", model="no-such-model")

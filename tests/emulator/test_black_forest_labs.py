@@ -138,10 +138,11 @@ def test_outpainting_puts_its_picture_in_the_middle_unless_it_is_told_where(
 ) -> None:
     image = base64.b64encode(png((256, 256))).decode()
     before = fleet.billed["bfl"].dollars
-    asked = {"input_image": image, "width": 320, "height": 256, "mode": mode, "output_format": "png"}
+    asked: dict[str, Any] = {"input_image": image, "width": 320, "height": 256, "mode": mode, "output_format": "png"}
+    placed: dict[str, Any] = {**asked, "reference_offset_x": 0}
 
-    for told, left, right in (({}, 2, 318), ({"reference_offset_x": 0}, 318, 318)):
-        submitted = ask_bfl(fleet, model="flux-tools/outpainting-v1", **asked, **told)
+    for told, left, right in ((asked, 2, 318), (placed, 318, 318)):
+        submitted = ask_bfl(fleet, model="flux-tools/outpainting-v1", **told)
         drawn = opened(httpx2.get(poll_bfl(submitted).json()["result"]["sample"]).content)
         assert drawn.size == (320, 256)
         assert drawn.getpixel((160, 250)) == (200, 30, 30)
