@@ -225,11 +225,11 @@ async def test_one_whose_caller_left_is_told_as_abandoned() -> None:
 
 async def test_no_more_than_so_many_are_kept() -> None:
     async with gateway_over(bfl(latency=0.1)) as at:
-        drawn = [await at.draw() for _ in range(KEPT + 5)]
+        answers = [await at.draw() for _ in range(KEPT + 5)]
         told = await live(at)
 
     assert len(told["requests"]) == KEPT
-    assert told["requests"][0]["id"] == drawn[-1].headers["x-request-id"]
+    assert told["requests"][0]["id"] == answers[-1].headers["x-request-id"]
 
 
 async def test_one_request_keeps_no_more_than_so_many_attempts_and_no_name_of_any_length() -> None:

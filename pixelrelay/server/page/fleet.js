@@ -11,20 +11,22 @@ const UNITS = {
 
 // --- figures -------------------------------------------------------------------------------------------------------
 
-export function showStore(chip, { store, draining }) {
+export function showStore(chip, notice, { store, draining }) {
   chip.hidden = false;
   const known = store.processes > 1 ? `, ${store.processes} processes` : "";
   const said = {
     alone: ["own counts", "dim", "Quotas are counted by this process alone, as configured."],
     shared: [`shared store${known}`, "good", "Quotas are counted in the shared store."],
-    share: ["store away: own share", "bad", "The shared store cannot be reached; each process uses its share."],
-    open: ["store away: open", "bad", "The shared store cannot be reached; each process counts for itself."],
-    closed: ["store away: closed", "bad", "The shared store cannot be reached; nothing is served meanwhile."],
+    share: ["store away: own share", "bad", "The shared store cannot be reached. Each process uses its share of every quota until it is found again."],
+    open: ["store away: open", "bad", "The shared store cannot be reached. Each process counts for itself until it is found again."],
+    closed: ["store away: closed", "bad", "The shared store cannot be reached. Nothing is served until it is found again."],
   }[store.mode] ?? [`store: ${store.mode}`, "bad", ""];
   const [what, how, why] = draining ? ["draining", "warn", "This process is about to end."] : said;
   text(chip, what);
   chip.dataset.how = how;
   attribute(chip, "title", why);
+  notice.hidden = !store.degraded;
+  text(notice, store.degraded ? why : "");
 }
 
 export function showFigures(list, live) {

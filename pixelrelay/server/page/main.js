@@ -69,7 +69,7 @@ function again(soon = EVERY) {
 
 function show(document) {
   latest = new Map(document.requests.map((request) => [request.id, request]));
-  showStore(at("store"), document);
+  showStore(at("store"), at("degraded"), document);
   showFigures(at("figures"), document);
   showFleet(at("groups"), document.groups);
   showRequests(at("requests"), at("no-requests"), document.requests);

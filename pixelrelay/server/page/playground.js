@@ -107,7 +107,7 @@ export class Playground {
     this.stopping = new AbortController();
     this.busy(true);
     const began = performance.now();
-    const ticking = setInterval(() => text(at("told"), `Drawing, ${duration((performance.now() - began) / 1000)} …`), 500);
+    const ticking = setInterval(() => text(at("ticking"), duration((performance.now() - began) / 1000)), 500);
     text(at("told"), this.edits ? "Editing …" : "Drawing …");
     try {
       const pictures = await this.asked(prompt, result);
@@ -119,6 +119,7 @@ export class Playground {
       else result.fail(error);
     } finally {
       clearInterval(ticking);
+      text(at("ticking"), "");
       this.stopping = null;
       this.busy(false);
       this.noticed();
@@ -126,7 +127,8 @@ export class Playground {
   }
 
   busy(is) {
-    at("draw").disabled = is;
+    // Not disabled, which would take the focus from it.
+    attribute(at("draw"), "aria-disabled", is ? "true" : null);
     at("stop").hidden = !is;
     attribute(at("view-playground"), "aria-busy", is);
     if (!is && document.activeElement === document.body) at("draw").focus();

@@ -88,7 +88,7 @@ function makeLane({ key }) {
 
 function told(attempt) {
   const parts = [];
-  if (attempt.waited >= 0.05) parts.push(`waited ${duration(attempt.waited)}`);
+  if (attempt.outcome != null && attempt.waited >= 0.05) parts.push(`waited ${duration(attempt.waited)}`);
   if (attempt.outcome == null) parts.push(words(attempt.phase));
   else if (attempt.outcome !== "served") parts.push(words(attempt.outcome));
   parts.push(duration(attempt.duration));
