@@ -176,7 +176,8 @@ function condition({ state, cooling }) {
 }
 
 function makeQuota(quota) {
-  const name = quota.pool ? `${UNITS[quota.unit] ?? quota.unit}, pool ${quota.pool}` : (UNITS[quota.unit] ?? quota.unit);
+  const unit = UNITS[quota.unit] ?? quota.unit;
+  const name = quota.pool ? `pool ${quota.pool}: ${unit}` : unit;
   const amount = h("span", { class: "amount" });
   const fill = h("i");
   const mark = h("b", { title: "what the provider’s answers have taught" });
