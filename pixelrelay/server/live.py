@@ -110,10 +110,12 @@ def _deployment(
 
 
 def _condition(state: DeploymentState) -> str:
-    """``well``, ``cooling`` for some seconds yet, or ``ill``: one request at a time finds out whether it still is."""
-    if state.cooling > 0:
-        return "cooling"
-    return "well" if state.probation is Probation.WELL else "ill"
+    """``cooling`` for some seconds after failures; ``waiting`` for as long as its provider asked, which is no illness;
+    ``ill``: one request at a time finds out whether it still is; or ``well``.
+    """
+    if state.probation is Probation.WELL:
+        return "waiting" if state.cooling > 0 else "well"
+    return "cooling" if state.cooling > 0 else "ill"
 
 
 def _latency(averages: Iterable[float]) -> float | None:

@@ -107,6 +107,31 @@ async def test_a_deployment_that_was_refused_is_cooling_for_some_seconds() -> No
     assert deployment["cooling"] > 0
 
 
+async def test_a_deployment_that_was_told_to_wait_is_not_called_ill() -> None:
+    busy = foundry("busy", faults=(Fault(FaultKind.RATE_LIMITED, times=1, retry_after=30.0),))
+    async with gateway_over(busy, foundry("east"), groups={"images": _ordered("busy", "east")}) as at:
+        await at.draw()
+        [waiting, _] = (await live(at))["groups"][0]["deployments"]
+        await _clock.sleep(30.0)
+        [well, _] = (await live(at))["groups"][0]["deployments"]
+
+    assert waiting["state"] == "waiting"
+    assert 25 < waiting["cooling"] <= 30
+    assert (well["state"], well["cooling"]) == ("well", 0)
+
+
+async def test_a_deployment_whose_time_is_up_is_ill_until_it_has_drawn_again() -> None:
+    flaky = foundry("flaky", faults=(Fault(FaultKind.UNAUTHORISED, times=1),))
+    async with gateway_over(flaky, foundry("east"), groups={"images": _ordered("flaky", "east")}) as at:
+        await at.draw()
+        await _clock.sleep(301.0)
+        [ill, _] = (await live(at))["groups"][0]["deployments"]
+        await at.draw()
+        [well, _] = (await live(at))["groups"][0]["deployments"]
+
+    assert (ill["state"], well["state"]) == ("ill", "well")
+
+
 def _ordered(*names: str) -> Mapping[str, Any]:
     return {"deployments": list(names), "strategy": "ordered"}
 

@@ -170,7 +170,7 @@ def test_it_draws_and_shows_the_route(shown: Window) -> None:
 
     route = shown.text(".result .route")
     assert "deployment" in route
-    assert re.search(r"cost-usd\s+0\.0", route)
+    assert re.search(r"cost\s+\$0\.0", route)
     assert "pr_" in route
     shown.until("document.querySelectorAll('.result .timeline li').length >= 1")
     assert "2 pictures in" in shown.text("#told")

@@ -149,7 +149,7 @@ function makeDeployment({ name }) {
   const node = h(
     "li",
     {},
-    h("div", { class: "who" }, h("h4", {}, name), state, origin),
+    h("div", { class: "who" }, h("strong", {}, name), state, origin),
     h("div", { class: "limits" }, quotas, unlimited),
     h("dl", { class: "facts" }, ...pairs),
   );
@@ -172,6 +172,7 @@ function makeDeployment({ name }) {
 
 function condition({ state, cooling }) {
   if (state === "cooling") return `cooling for ${Math.ceil(cooling)} s`;
+  if (state === "waiting") return `told to wait ${Math.ceil(cooling)} s`;
   return state === "ill" ? "ill, being tried" : "well";
 }
 

@@ -1,13 +1,24 @@
 // Draws and edits by the gateway's own API, and shows the pictures, the route that was taken, and errors as told.
 
 import { ask, events, json, Refused } from "./api.js";
-import { attribute, duration, h, text } from "./dom.js";
+import { attribute, dollars, duration, h, text } from "./dom.js";
 import { makeTimeline } from "./requests.js";
 
 const SIZES = ["1024x1024", "1536x1024", "1024x1536", "1440x2560", "2048x2048", "512x512"];
 const PARTIALS = 2;
 const KEPT = 8;
 const HEADER = "x-pixelrelay-";
+const ROUTE = [
+  ["deployment", "deployment"],
+  ["provider", "provider"],
+  ["attempts", "attempts"],
+  ["fallbacks", "fallbacks"],
+  ["adaptations", "changed"],
+  ["missing", "missing"],
+  ["waited-ms", "waited", (milliseconds) => duration(milliseconds / 1000)],
+  ["cost-usd", "cost", dollars],
+  ["at-risk-usd", "maybe billed besides", dollars],
+];
 
 const at = (id) => document.getElementById(id);
 
@@ -107,11 +118,12 @@ export class Playground {
     this.stopping = new AbortController();
     this.busy(true);
     const began = performance.now();
-    const ticking = setInterval(() => text(at("ticking"), duration((performance.now() - began) / 1000)), 500);
+    const took = () => duration((performance.now() - began) / 1000);
+    const ticking = setInterval(() => text(at("ticking"), took()), 500);
     text(at("told"), this.edits ? "Editing …" : "Drawing …");
     try {
       const pictures = await this.asked(prompt, result);
-      text(at("told"), `${pictures} ${pictures === 1 ? "picture" : "pictures"} in ${duration((performance.now() - began) / 1000)}.`);
+      text(at("told"), `${pictures} ${pictures === 1 ? "picture" : "pictures"} in ${took()}.`);
     } catch (error) {
       const stopped = error.name === "AbortError";
       text(at("told"), stopped ? "Stopped." : "");
@@ -182,8 +194,7 @@ export class Playground {
   }
 
   reuse(blob) {
-    const kind = blob.type.split("/")[1] ?? "png";
-    this.take([new File([blob], `picture.${kind}`, { type: blob.type })]);
+    this.take([new File([blob], named(blob), { type: blob.type })]);
     at("images").value = "";
     at("prompt").focus();
     text(at("told"), "The picture is to be edited: say how.");
@@ -213,7 +224,7 @@ class Result {
       h("p", { class: "asked" }, prompt),
       this.error,
       this.pictures,
-      h("section", { "aria-label": "Route" }, this.line.node, this.facts),
+      h("div", { role: "group", "aria-label": "Route" }, this.line.node, this.facts),
     );
   }
 
@@ -239,7 +250,6 @@ class Result {
     const blob = blobOf(encoded);
     const source = URL.createObjectURL(blob);
     this.urls.push(source);
-    const name = `picture.${blob.type.split("/")[1] ?? "png"}`;
     this.pictures.append(
       h(
         "figure",
@@ -248,7 +258,7 @@ class Result {
         h(
           "figcaption",
           {},
-          h("a", { href: source, download: name, class: "button quiet" }, "Save"),
+          h("a", { href: source, download: named(blob), class: "button quiet" }, "Save"),
           h("button", { type: "button", class: "quiet", onclick: () => this.reuse(blob) }, "Edit this"),
         ),
       ),
@@ -272,7 +282,12 @@ class Result {
   /** As the headers tell it. */
   route(headers) {
     this.requestId = headers.get("x-request-id");
-    const told = [...headers].filter(([name]) => name.startsWith(HEADER)).map(([name, value]) => [name.slice(HEADER.length), value]);
+    const told = [];
+    for (const [name, what, read = String] of ROUTE) {
+      const value = headers.get(HEADER + name);
+      if (value != null) told.push([what, read(value)]);
+    }
+    if (headers.get(`${HEADER}degraded`) === "true") told.push(["store", "was away"]);
     if (this.requestId) told.push(["request", this.requestId]);
     this.facts.replaceChildren(...told.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
   }
@@ -288,9 +303,14 @@ function blobOf(encoded) {
   return new Blob([bytes], { type: kindOf(bytes) });
 }
 
+function named(blob) {
+  return `picture.${blob.type.split("/")[1].split("+")[0]}`;
+}
+
 /** By how it begins. */
 function kindOf(bytes) {
   if (bytes[0] === 0xff && bytes[1] === 0xd8) return "image/jpeg";
   if (bytes[0] === 0x52 && bytes[1] === 0x49) return "image/webp";
+  if (bytes[0] === 0x3c) return "image/svg+xml";
   return "image/png";
 }
