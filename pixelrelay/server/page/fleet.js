@@ -178,7 +178,7 @@ function condition({ state, cooling }) {
 
 function makeQuota(quota) {
   const unit = UNITS[quota.unit] ?? quota.unit;
-  const name = quota.pool ? `pool ${quota.pool}: ${unit}` : unit;
+  const name = quota.pool ? `pool ${quota.pool}, ${unit.replace(" / min", "")}` : unit;
   const amount = h("span", { class: "amount" });
   const fill = h("i");
   const mark = h("b", { title: "what the provider’s answers have taught" });
