@@ -257,9 +257,9 @@ async def test_no_more_than_so_many_are_kept() -> None:
     assert told["requests"][0]["id"] == answers[-1].headers["x-request-id"]
 
 
-async def test_one_request_keeps_no_more_than_so_many_attempts_and_no_name_of_any_length() -> None:
+async def test_one_request_keeps_no_more_than_so_many_attempts_no_message_and_no_name_of_any_length() -> None:
     latest, made_up = Latest(), "x" * 100_000
-    failure = Failure(FailureKind.INVALID, made_up, code=made_up)
+    failure = Failure(FailureKind.INVALID, "refused: the duchess", code=made_up)
     latest(RequestStarted("pr_1", made_up, Operation.GENERATE, 1, None))
     for number in range(1, 5 * MOST_TRIALS):
         latest(AttemptStarted("pr_1", "flux", "east", "openai", number))
@@ -272,6 +272,7 @@ async def test_one_request_keeps_no_more_than_so_many_attempts_and_no_name_of_an
     assert len(told["attempts"]) == len(told["fallbacks"]) == MOST_TRIALS
     assert told["attempts"][-1]["number"] == 5 * MOST_TRIALS - 1
     assert len(told["group"]) == len(told["attempts"][0]["code"]) == LONGEST
+    assert "duchess" not in json.dumps(told)
     assert len(json.dumps(told)) < MOST_TRIALS * 1_000
 
 
