@@ -5,6 +5,7 @@ How its refusals are worded is not published.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -42,14 +43,14 @@ Ratio: TypeAlias = Literal["1:1", "21:9", "16:9", "3:2", "5:4", "4:5", "2:3", "9
 Steps: TypeAlias = Annotated[int, Field(ge=1, le=50)]
 
 
-class _Body(BaseModel):
+class _Body(BaseModel, ABC):
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     prompt: Annotated[str, Field(min_length=1)]
     seed: int | None = None
 
-    def size(self) -> Size:
-        raise NotImplementedError
+    @abstractmethod
+    def size(self) -> Size: ...
 
     @property
     def steps_taken(self) -> int | None:
