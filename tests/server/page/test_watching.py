@@ -1,0 +1,68 @@
+"""The fleet and its latest requests, in a real browser."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Route
+
+from tests.server.page.browser import Window
+from tests.server.page.visits import draw, traffic
+from tests.server.processes import Serving
+
+pytestmark = pytest.mark.slow
+
+
+def test_it_loads_without_a_word_on_the_console_and_asks_nobody_else(shown: Window, at: Serving) -> None:
+    assert shown.page.title() == "Fleet · pixelrelay"
+    assert "foundry" in shown.text("#groups")
+    assert "FLUX.2-pro" in shown.text("#groups")
+    assert shown.said == []
+    assert {url.startswith(at.address) for url in shown.asked} == {True}
+
+
+def test_it_follows_the_traffic(shown: Window, at: Serving) -> None:
+    first = "document.querySelector('#requests > li')"
+    with traffic(at):
+        shown.until(first)
+        earlier = shown.page.evaluate(f"{first}.title")
+        shown.until(f"{first}.title !== {earlier!r}")
+        shown.until("[...document.querySelectorAll('.quota .amount')].some((one) => parseInt(one.textContent) > 1)")
+        shown.until("document.querySelector('#requests .outcome[data-how=good]')")
+        shown.until(r"[...document.querySelectorAll('#requests .said')].some((one) => /\$0\.0/.test(one.textContent))")
+    assert shown.page.locator("#requests .timeline li").count() >= 2
+    assert shown.said == []
+
+
+def test_it_stands_still_when_it_is_told_to(shown: Window, at: Serving) -> None:
+    pause = shown.page.get_by_role("button", name="Pause")
+    pause.click()
+    shown.until("document.querySelector('#connection').textContent === 'paused'")
+    asked = len(shown.asked)
+    draw(at)
+    shown.page.wait_for_timeout(2_500)
+    assert len(shown.asked) <= asked + 1  # one may have been under way
+
+    shown.page.get_by_role("button", name="Go on").click()
+    shown.until("document.querySelector('#connection').textContent === 'live'")
+
+
+def test_it_says_so_when_nobody_answers_and_goes_on_when_somebody_does(shown: Window) -> None:
+    shown.page.route("**/api/live", lambda route: route.abort())
+    shown.until("document.querySelector('#connection').textContent === 'no answer'")
+    assert shown.page.locator("#live.stale").count() == 1
+    shown.page.unroute("**/api/live")
+    shown.until("document.querySelector('#connection').textContent === 'live'")
+    assert shown.page.locator("#live.stale").count() == 0
+
+
+def test_it_says_so_when_the_shared_store_is_away(shown: Window) -> None:
+    def without_store(route: Route) -> None:
+        told = route.fetch().json()
+        route.fulfill(json={**told, "store": {"mode": "share", "degraded": True, "processes": 2}})
+
+    shown.page.route("**/api/live", without_store)
+    shown.until("!document.querySelector('#degraded').hidden")
+    assert "cannot be reached" in shown.text("#degraded")
+    assert "store away" in shown.text("#store")
+    shown.page.unroute("**/api/live")
+    shown.until("document.querySelector('#degraded').hidden")
