@@ -11,12 +11,12 @@ const UNITS = {
 
 // --- figures -------------------------------------------------------------------------------------------------------
 
-export function showStore(chip, notice, { store, draining }) {
+export function showStore(chip, notice, { store, draining, process }) {
   chip.hidden = false;
   const known = store.processes > 1 ? `, ${store.processes} processes` : "";
   const said = {
     alone: ["own counts", "dim", "Quotas are counted by this process alone, as configured."],
-    shared: [`shared store${known}`, "good", "Quotas are counted in the shared store."],
+    shared: [`shared store${known}`, "good", `Quotas are counted in the shared store. Requests, latency and spend are those of process ${process}, which answers.`],
     share: ["store away: own share", "bad", "The shared store cannot be reached. Each process uses its share of every quota until it is found again."],
     open: ["store away: open", "bad", "The shared store cannot be reached. Each process counts for itself until it is found again."],
     closed: ["store away: closed", "bad", "The shared store cannot be reached. Nothing is served until it is found again."],

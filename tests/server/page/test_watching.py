@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import pytest
 from playwright.sync_api import Route
 
@@ -56,13 +60,27 @@ def test_it_says_so_when_nobody_answers_and_goes_on_when_somebody_does(shown: Wi
 
 
 def test_it_says_so_when_the_shared_store_is_away(shown: Window) -> None:
-    def without_store(route: Route) -> None:
-        told = route.fetch().json()
-        route.fulfill(json={**told, "store": {"mode": "share", "degraded": True, "processes": 2}})
-
-    shown.page.route("**/api/live", without_store)
-    shown.until("!document.querySelector('#degraded').hidden")
-    assert "cannot be reached" in shown.text("#degraded")
-    assert "store away" in shown.text("#store")
-    shown.page.unroute("**/api/live")
+    with store_told(shown, mode="share", degraded=True, processes=2):
+        shown.until("!document.querySelector('#degraded').hidden")
+        assert "cannot be reached" in shown.text("#degraded")
+        assert "store away" in shown.text("#store")
     shown.until("document.querySelector('#degraded').hidden")
+    assert shown.text("#store") == "own counts"
+
+
+def test_of_several_processes_it_says_which_one_answers(shown: Window, at: Serving) -> None:
+    with store_told(shown, mode="shared", degraded=False, processes=3):
+        shown.until("document.querySelector('#store').textContent === 'shared store, 3 processes'")
+        assert f"process {at.process.pid}" in str(shown.page.locator("#store").get_attribute("title"))
+
+
+@contextmanager
+def store_told(shown: Window, **store: Any) -> Iterator[None]:
+    """As if the gateway told this of its store."""
+
+    def told(route: Route) -> None:
+        route.fulfill(json={**route.fetch().json(), "store": store})
+
+    shown.page.route("**/api/live", told)
+    yield
+    shown.page.unroute("**/api/live", told)
