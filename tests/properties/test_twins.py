@@ -451,6 +451,7 @@ def test_the_script_answers_as_the_memory_store_does() -> None:
     run_state_machine_as_test(Twins, settings=side_by_side(20))
 
 
+@pytest.mark.slow
 def test_so_does_it_on_a_real_server(redis_client: redis.Redis) -> None:
     class OnRedis(Twins):
         most = 70

@@ -125,6 +125,7 @@ def test_it_ends_what_is_under_way_before_it_ends(fleet: Fleet, tmp_path: Path, 
             at.get("/health/live")
 
 
+@pytest.mark.slow
 def test_readiness_goes_first_and_what_still_comes_is_served(fleet: Fleet, tmp_path: Path) -> None:
     config = config_of(fleet, server={"drain_notice": 3.0})
     with serving(tmp_path, config) as at:
@@ -137,6 +138,7 @@ def test_readiness_goes_first_and_what_still_comes_is_served(fleet: Fleet, tmp_p
         assert at.end() == 0
 
 
+@pytest.mark.slow
 def test_what_takes_too_long_is_cut_off_and_settled(tmp_path: Path) -> None:
     slow = EmulatedDeployment("eastus", "azure-foundry", "FLUX.2-pro", latency=60.0)
     with emulated_fleet(slow) as fleet, redis_server() as redis, ThreadPoolExecutor() as pool:
@@ -291,6 +293,7 @@ def pids(at: Serving) -> set[int]:
     return {pid for pid, name in names.items() if b"spawn_main" in name}
 
 
+@pytest.mark.slow
 def test_workers_share_one_port_their_quotas_their_links_and_their_metrics(
     redis: RedisServer, fleet: Fleet, tmp_path: Path
 ) -> None:
@@ -313,6 +316,7 @@ def test_workers_share_one_port_their_quotas_their_links_and_their_metrics(
         assert served in at.get("/metrics").text
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_replaced_and_all_end_together(redis: RedisServer, fleet: Fleet, tmp_path: Path) -> None:
     with serving(tmp_path, config_of(fleet, store=redis.url), "--workers", "2") as at:
         read = "the configuration was read again"  # by each when it begins to listen
@@ -330,6 +334,7 @@ def test_a_worker_that_dies_is_replaced_and_all_end_together(redis: RedisServer,
         assert not any(Path(f"/proc/{pid}").exists() for pid in last)
 
 
+@pytest.mark.slow
 def test_workers_do_not_outlive_their_parent(redis: RedisServer, fleet: Fleet, tmp_path: Path) -> None:
     with serving(tmp_path, config_of(fleet, store=redis.url), "--workers", "2") as at:
         at.until(lambda: at.log().count("the configuration was read again") == 2)
