@@ -92,7 +92,7 @@ def _saying(request: ImageRequest, wishes: Mapping[str, Any]) -> ImageRequest:
 def why_never(can: Capabilities, name: str, value: Any) -> str | None:
     """Why no request to a model can have this default; ``None`` if some can."""
     why = None
-    for operation in can.operations:
+    for operation in sorted(can.operations, key=lambda each: each.value):
         asked = _saying(ImageRequest(operation, ""), {name: value})
         why = next((objection.why for objection in objections(can, asked) if objection.field == name), None)
         if why is None:

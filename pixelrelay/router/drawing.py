@@ -118,9 +118,10 @@ def _from(request: ImageRequest, place: int, count: int, plan: Plan) -> ImageReq
     The same seed would buy the same picture again, so it counts up with the place; down where up leads beyond what
     everybody in the plan takes.
     """
-    if request.seed is None:
+    if request.seed is None or place == 0:
         return replace(request, n=count)
-    rows = (candidate.deployment.capabilities for leg in plan.legs for candidate in leg.candidates)
+    legs = (*plan.legs, *plan.moderated)
+    rows = (candidate.deployment.capabilities for leg in legs for candidate in leg.candidates)
     highest = min((can.max_seed for can in rows if can.max_seed is not None), default=inf)
     step = 1 if request.seed + request.n - 1 <= highest else -1
     return replace(request, n=count, seed=request.seed + step * place)
