@@ -35,11 +35,11 @@ from pixelrelay.testing.emulator.compatible_bodies import (
     XinferenceEdit,
     XinferenceGeneration,
     XinferenceVariation,
-    white_is_drawn,
 )
 from pixelrelay.testing.emulator.compatible_prices import free, nscale, together, xai
 from pixelrelay.testing.emulator.deployment import EmulatedDeployment
 from pixelrelay.testing.emulator.faults import Fault, FaultKind, Stage
+from pixelrelay.testing.emulator.inputs import seen_through
 from pixelrelay.testing.emulator.openai_orders import read_form
 from pixelrelay.testing.emulator.pictures import MEDIA_TYPES, UndecodableError, decode
 from pixelrelay.testing.emulator.quotas import Rejection
@@ -230,7 +230,7 @@ class CompatibleApi(SynchronousApi):
             if mask is None:
                 missing = {"loc": ["body", how.mask], "msg": "Field required", "type": "missing"}
                 raise RefusalError(422, {"detail": [missing]})
-            mask = white_is_drawn(mask)
+            mask = seen_through(mask, white=True)
         assert how.form is not None
         body = self._body(how.form, texts)
         return body, self._order(body, tuple(pictures), mask)

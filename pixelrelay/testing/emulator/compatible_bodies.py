@@ -6,19 +6,18 @@ fields and the commonest besides.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
-from PIL import Image, ImageOps
+from PIL import Image
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pixelrelay.testing.emulator.base import Order
 from pixelrelay.testing.emulator.flux_bodies import MEGAPIXEL, ratio_of, scaled
+from pixelrelay.testing.emulator.inputs import picture_at
 from pixelrelay.testing.emulator.openai_models import parsed
-from pixelrelay.testing.emulator.pictures import Encoding, Size, UndecodableError, decode
+from pixelrelay.testing.emulator.pictures import Encoding, Size
 
 Count: TypeAlias = Annotated[int, Field(ge=1, le=10)]
 Steps: TypeAlias = Annotated[int, Field(ge=1, le=50)]
@@ -32,28 +31,6 @@ def _is_size(text: str) -> str:
 
 
 WrittenSize: TypeAlias = Annotated[str, AfterValidator(_is_size)]
-
-
-def picture_at(address: str) -> Image.Image:
-    """The picture in a ``data:`` address; nothing is fetched from here."""
-    kind, comma, encoded = address.partition(";base64,")
-    if not kind.startswith("data:image/") or not comma:
-        raise UndecodableError("only data: addresses can be read here")
-    try:
-        return decode(base64.b64decode(encoded, validate=True))
-    except binascii.Error:
-        raise UndecodableError("not base64") from None
-
-
-def white_is_drawn(mask: Image.Image) -> Image.Image:
-    """A mask of black and white, transparent where it was white."""
-    painted = Image.new("RGBA", mask.size)
-    painted.putalpha(ImageOps.invert(mask.convert("L")).point(_at_least_half))
-    return painted
-
-
-def _at_least_half(value: int) -> int:
-    return 255 if value >= 128 else 0
 
 
 class Body(BaseModel):

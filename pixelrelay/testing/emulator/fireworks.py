@@ -19,10 +19,10 @@ from starlette.routing import BaseRoute, Route
 from pixelrelay import _clock
 from pixelrelay.testing.emulator.answers import RefusalError, stay_away
 from pixelrelay.testing.emulator.base import Order, SynchronousApi, Visit, World
-from pixelrelay.testing.emulator.compatible_bodies import picture_at
 from pixelrelay.testing.emulator.deployment import EmulatedDeployment
 from pixelrelay.testing.emulator.faults import Fault, FaultKind, Stage
 from pixelrelay.testing.emulator.flux_bodies import MEGAPIXEL, WideRatio, ratio_of, scaled
+from pixelrelay.testing.emulator.inputs import picture_at
 from pixelrelay.testing.emulator.pictures import MEDIA_TYPES, Encoding, Size, UndecodableError
 from pixelrelay.testing.emulator.quotas import Rejection
 from pixelrelay.testing.emulator.shelf import Shelf, delivery_address

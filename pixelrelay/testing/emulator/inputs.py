@@ -7,6 +7,7 @@ import binascii
 from collections.abc import AsyncGenerator
 
 from PIL import Image, ImageOps
+from PIL.ImageFile import ImageFile
 from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartParser
 from starlette.requests import Request
@@ -14,7 +15,7 @@ from starlette.requests import Request
 from pixelrelay.testing.emulator.pictures import UndecodableError, decode
 
 
-def picture_at(address: str) -> Image.Image:
+def picture_at(address: str) -> ImageFile:
     """The picture in a ``data:`` URL. An address is no use: nothing is fetched from here."""
     kind, comma, encoded = address.partition(";base64,")
     if not kind.startswith("data:image/") or not comma:
@@ -25,6 +26,14 @@ def picture_at(address: str) -> Image.Image:
         raise UndecodableError("not base64") from None
 
 
+def picture_as_said(address: str) -> ImageFile:
+    """The same, which must be of the type that the URL says; ``UndecodableError`` otherwise."""
+    picture, said = picture_at(address), address.partition(";base64,")[0].removeprefix("data:")
+    if picture.get_format_mimetype() != said:
+        raise UndecodableError(f"it is not {said}")
+    return picture
+
+
 def transparent_where(mask: Image.Image, like: Image.Image, *, white: bool) -> Image.Image:
     """``mask`` as an order wants it: fully transparent where it is ``white``, or else where it is black.
 
@@ -32,6 +41,11 @@ def transparent_where(mask: Image.Image, like: Image.Image, *, white: bool) -> I
     """
     if mask.size != like.size:
         raise UndecodableError("the mask has another size than the image")
+    return seen_through(mask, white=white)
+
+
+def seen_through(mask: Image.Image, *, white: bool) -> Image.Image:
+    """``mask``, fully transparent where it is ``white``, or else where it is black."""
     grey = mask.convert("L")
     found = Image.new("RGBA", mask.size)
     found.putalpha((ImageOps.invert(grey) if white else grey).point(_at_least_half))

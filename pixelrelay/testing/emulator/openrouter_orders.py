@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from pixelrelay.testing.emulator.answers import RefusalError
 from pixelrelay.testing.emulator.base import Order
-from pixelrelay.testing.emulator.data_urls import picture_in
+from pixelrelay.testing.emulator.inputs import picture_as_said
 from pixelrelay.testing.emulator.openrouter_models import MODELS, TIERS, Model
 from pixelrelay.testing.emulator.pictures import Encoding, Size, UndecodableError
 
@@ -205,6 +205,6 @@ def _shape(body: ImagesBody, model: Model) -> tuple[str | None, Size]:
 
 def _picture(part: _Picture) -> Image:
     try:
-        return picture_in(part.image_url.url)
+        return picture_as_said(part.image_url.url)
     except UndecodableError:
         raise invalid("An input reference could not be read", "invalid_image") from None

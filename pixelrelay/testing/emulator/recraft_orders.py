@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from pixelrelay.testing.emulator.answers import RefusalError
 from pixelrelay.testing.emulator.base import Order
-from pixelrelay.testing.emulator.data_urls import picture_in
+from pixelrelay.testing.emulator.inputs import picture_as_said
 from pixelrelay.testing.emulator.pictures import Encoding, Size, UndecodableError
 from pixelrelay.testing.emulator.recraft_models import MODELS, SERVICES, Model
 
@@ -243,7 +243,7 @@ def _input(url: str) -> Image.Image:
 
 def _decoded(url: str, name: str) -> Image.Image:
     try:
-        return picture_in(url)
+        return picture_as_said(url)
     except UndecodableError:
         raise invalid(f"{name} could not be read") from None
 
