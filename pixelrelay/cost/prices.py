@@ -6,14 +6,13 @@ deployment, or the row of its model in the list of its provider (``listed``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import ROUND_CEILING, Decimal, localcontext
 
-from pixelrelay.cost.exact import EXACT
+from pixelrelay.cost.exact import EXACT, total
 from pixelrelay.cost.facts import Facts, asked
-from pixelrelay.cost.terms import ONE, ZERO, Term
+from pixelrelay.cost.terms import ONE, Term
 from pixelrelay.images import Generation, ImageRequest
 from pixelrelay.outcomes import Usage
 
@@ -48,8 +47,8 @@ class Price:
     def of(self, facts: Facts, usage: Usage | None = None) -> Decimal | None:
         """One call; ``None`` if what the price goes by is not known."""
         with localcontext(EXACT):
-            total = _sum(term.cost(facts, usage) for term in self.terms)
-            return None if total is None else total * self.factor
+            whole = total(term.cost(facts, usage) for term in self.terms)
+            return None if whole is None else whole * self.factor
 
 
 def estimate(price: Price | None, request: ImageRequest) -> Decimal | None:
@@ -69,15 +68,6 @@ def actual(price: Price | None, generation: Generation, request: ImageRequest) -
     if generation.cost is not None or price is None:
         return generation.cost
     return price.of(price.facts(request).drawn(generation), generation.usage)
-
-
-def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
-    total = ZERO
-    for amount in amounts:
-        if amount is None:
-            return None
-        total += amount
-    return total
 
 
 def micro_dollars_within(dollars: Decimal) -> int:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from decimal import Decimal
 
 from pixelrelay import _clock
+from pixelrelay.cost.exact import total
 from pixelrelay.images import Image, ImageRequest, Images
 from pixelrelay.outcomes import Attempt, Route, Usage
 from pixelrelay.router.drawing import Drawn
@@ -45,8 +45,8 @@ def _route(model: str, drawn: Drawn, journal: Journal) -> Route:
         attempts=attempts,
         waited=journal.waited,
         duration=_clock.now() - journal.began,
-        cost=_sum(attempt.cost for attempt in attempts if attempt.succeeded),
-        at_risk=_sum(_lost(attempt) for attempt in attempts if not attempt.succeeded),
+        cost=total(attempt.cost for attempt in attempts if attempt.succeeded),
+        at_risk=total(_lost(attempt) for attempt in attempts if not attempt.succeeded),
         fallbacks=tuple(journal.fallbacks),
         adaptations=tuple(dict.fromkeys(change for part in drawn.parts for change in part.adaptations)),
         degraded=journal.degraded,
@@ -58,15 +58,6 @@ def _lost(attempt: Attempt) -> Decimal | None:
     if attempt.cost is None or attempt.at_risk is None:
         return None
     return attempt.cost + attempt.at_risk
-
-
-def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
-    total = Decimal(0)
-    for amount in amounts:
-        if amount is None:
-            return None
-        total += amount
-    return total
 
 
 def _usage(drawn: Drawn) -> Usage | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from math import ceil
 
+from pixelrelay.cost.exact import total
 from pixelrelay.outcomes import Attempt, Route
 from pixelrelay.quotas import Unit
 from pixelrelay.router import Router
@@ -86,8 +87,8 @@ def refusal_headers(refusal: Refusal, *, degraded: bool = False) -> dict[str, st
 
 def _spent(attempts: Iterable[Attempt]) -> dict[str, str]:
     """What was billed, and what may have been; left out where nobody knows."""
-    cost = _sum(attempt.cost for attempt in attempts)
-    at_risk = _sum(attempt.at_risk for attempt in attempts)
+    cost = total(attempt.cost for attempt in attempts)
+    at_risk = total(attempt.at_risk for attempt in attempts)
     told = {} if cost is None else {"cost-usd": _dollars(cost)}
     return told | ({"at-risk-usd": _dollars(at_risk)} if at_risk else {})
 
@@ -137,15 +138,6 @@ def _in_all(rooms: Sequence[_Room], which: int) -> int:
         most[pool] = room.pools[pool][which]
         shared[pool] += most[pool] if own is None else own
     return alone + sum(min(most[pool], members) for pool, members in shared.items())
-
-
-def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
-    total = Decimal(0)
-    for amount in amounts:
-        if amount is None:
-            return None
-        total += amount
-    return total
 
 
 def _dollars(amount: Decimal) -> str:
