@@ -72,10 +72,15 @@ class Manner:
     def fit(self, can: Capabilities, request: ImageRequest, images: int = 1) -> Fit:
         """``request``, for ``images`` pictures in one call, as a model of this deployment can be asked it."""
         adapt = self.adapt | request.adapt
-        drop = self.drop_params
-        if drop is not True and request.drop_params is not False:
-            drop = request.drop_params if request.drop_params is True or not drop else drop | request.drop_params
+        drop = _either(self.drop_params, request.drop_params)
         return fit(can, self.applied(can, request), images, adapt=adapt, drop=drop)
+
+
+def _either(one: frozenset[str] | bool, other: frozenset[str] | bool) -> frozenset[str] | bool:
+    """What one of two permissions to leave out allows."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is True or other is True or one or other
+    return one | other
 
 
 def _says(request: ImageRequest, name: str) -> bool:
@@ -143,13 +148,14 @@ def _changes(
     drop: AbstractSet[str] | bool,
 ) -> Iterator[Change]:
     """What may be done about the field, or parameter, called ``name``, the least first."""
+    may_go = drop if isinstance(drop, bool) else name in drop
     if name in adapt and name in _NEAREST:
         yield from _NEAREST[name](can, request)
     if name in request.parameters:
-        if drop is True or (drop and name in drop):
+        if may_go:
             kept = {key: value for key, value in request.parameters.items() if key != name}
             yield replace(request, parameters=kept), f"{name} left out"
-    elif name in ADAPTABLE and _says(request, name) and (name in adapt or drop is True or (drop and name in drop)):
+    elif name in ADAPTABLE and _says(request, name) and (name in adapt or may_go):
         yield _without(request, name)
 
 

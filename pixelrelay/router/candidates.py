@@ -65,10 +65,13 @@ class Candidate:
 
     def estimate(self, request: ImageRequest) -> Decimal | None:
         """Dollars that an attempt at ``request`` costs at most, as this deployment is asked it; ``None`` if unknown."""
+        return self._estimate(self.fit(request).request)
+
+    def _estimate(self, fitted: ImageRequest) -> Decimal | None:
         price = self.deployment.price
         if price is None:
             return None
-        facts = price.facts(self.fit(request).request)
+        facts = price.facts(fitted)
         if facts not in self._estimates:
             if len(self._estimates) >= REMEMBERED:
                 self._estimates.clear()
@@ -85,8 +88,8 @@ class Candidate:
     def offer(self, request: ImageRequest, left: float, limits: Sequence[Limit] = ()) -> Offer:
         """What an attempt at ``request``, with ``left`` seconds for it, takes of this deployment's quotas and of
         ``limits``."""
-        ours = self.ours(request, limits) if limits else ()
         request = self.fit(request).request
+        ours = self._ours(request, limits) if limits else ()
         expected = self.latency.expected(request.size, request.n)
         slow = self.latency.slow(request.size, request.n)
         least = self.latency.least or 0.0
@@ -107,12 +110,12 @@ class Candidate:
             )
         return known
 
-    def ours(self, request: ImageRequest, limits: Sequence[Limit]) -> tuple[Claim, ...]:
-        """What an attempt at ``request`` takes of ``limits``: of a budget what it costs at most.
+    def _ours(self, request: ImageRequest, limits: Sequence[Limit]) -> tuple[Claim, ...]:
+        """What an attempt at ``request``, as ``fit`` made it, takes of ``limits``: of a budget what it costs at most.
 
         What is free takes nothing. What has no price takes as much, but needs a budget that is not used up.
         """
-        dollars, request = self.estimate(request), self.fit(request).request
+        dollars = self._estimate(request)
         images, pixels, micro = request.n, pixels_of(request), micro_dollars(dollars or Decimal(0))
         return tuple(
             Claim(limit.quota, _amount(limit.quota.unit, images, pixels, micro))
