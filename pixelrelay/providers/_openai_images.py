@@ -16,7 +16,7 @@ from pixelrelay.errors import ProviderError
 from pixelrelay.images import Generation, Image, ImageRequest, Size, StreamEvent
 from pixelrelay.outcomes import Charge, Failure, FailureKind, Usage
 from pixelrelay.providers._openai_failures import failure_of, seen_limits
-from pixelrelay.providers._pictures import download, media_type_in, media_type_of
+from pixelrelay.providers._pictures import apart, download, media_type_in, media_type_of
 from pixelrelay.providers.base import Answer, Beside, Exchange, Part, Reply, Send, read
 from pixelrelay.providers.events import MEDIA_TYPE, ServerEvent, events_in
 from pixelrelay.providers.failures import request_id
@@ -237,7 +237,7 @@ def _pictures(
     revised = item.revised_prompt
     inline = item.b64_json or (item.url if item.url and item.url.startswith("data:") else None)
     if inline:
-        encoded = inline.partition(",")[2] if inline.startswith("data:") else inline
+        _, encoded = apart(inline)
         return (Image(encoded=encoded, media_type=media_type_of(encoded, output_format), revised_prompt=revised),)
     if not item.url:
         return ()

@@ -99,7 +99,7 @@ def _picture(held: Held, wants_url: bool) -> Generator[Send, Reply, Image | None
     revised = held.revised_prompt
     inline = held.encoded or (held.url if held.url and held.url.startswith("data:") else None)
     if inline:
-        kind, encoded = _apart(inline)
+        kind, encoded = apart(inline)
         media_type = media_type_of(encoded) or held.media_type or kind
         return Image(encoded=encoded, media_type=media_type, revised_prompt=revised)
     if not held.url:
@@ -110,7 +110,7 @@ def _picture(held: Held, wants_url: bool) -> Generator[Send, Reply, Image | None
     return Image(data=data, media_type=media_type_in(data) or held.media_type, revised_prompt=revised)
 
 
-def _apart(inline: str) -> tuple[str | None, str]:
+def apart(inline: str) -> tuple[str | None, str]:
     """The media type of a ``data:`` URL, and its base64; bare base64 tells none."""
     if not inline.startswith("data:"):
         return None, inline

@@ -6,7 +6,6 @@ read in whatever shape they come.
 
 from __future__ import annotations
 
-from base64 import b64encode
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +18,7 @@ from pixelrelay.providers._addresses import checked_url, host_of
 from pixelrelay.providers._compatible import CompatibleOptions
 from pixelrelay.providers._fireworks_endpoints import Endpoint, capabilities_of, endpoint_of
 from pixelrelay.providers._flux_jobs import Task, follow
-from pixelrelay.providers._pictures import media_type_of
+from pixelrelay.providers._pictures import apart, media_type_in, media_type_of
 from pixelrelay.providers.base import (
     Answer,
     ApiKey,
@@ -116,13 +115,12 @@ def _is_json(reply: Reply) -> bool:
 
 
 def _inline(text: str, seed: int | None) -> Image:
-    encoded = text.partition(",")[2] if text.startswith("data:") else text
-    return Image(encoded=encoded, media_type=media_type_of(encoded, None), seed=seed)
+    _, encoded = apart(text)
+    return Image(encoded=encoded, media_type=media_type_of(encoded), seed=seed)
 
 
 def _whole_body(reply: Reply, seed: int | None) -> Image:
-    start = b64encode(reply.body[:12]).decode("ascii")
-    return Image(data=reply.body, media_type=media_type_of(start, None), seed=seed)
+    return Image(data=reply.body, media_type=media_type_in(reply.body), seed=seed)
 
 
 def _whole(text: str | None) -> int | None:

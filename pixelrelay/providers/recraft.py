@@ -16,7 +16,7 @@ from pixelrelay.images import Generation, ImageRequest, Operation
 from pixelrelay.outcomes import Charge, Failure, FailureKind
 from pixelrelay.providers._addresses import checked_url, host_of
 from pixelrelay.providers._amounts import EXACT, Amount
-from pixelrelay.providers._masks import white_where_drawn
+from pixelrelay.providers._masks import black_and_white
 from pixelrelay.providers._pictures import Held, those_of
 from pixelrelay.providers._recraft_failures import refusal
 from pixelrelay.providers.base import (
@@ -152,7 +152,7 @@ def _body(request: ImageRequest, model: str, can: Capabilities, endpoint: str) -
         style=to("style"),
         seed=to("random_seed"),
         images=to("image_url", lambda images: data_url(images[0])),
-        mask=to("mask_url", lambda mask: f"data:image/png;base64,{white_where_drawn(mask)}"),
+        mask=to("mask_url", lambda mask: data_url(black_and_white(mask))),
     )
     first: dict[str, Any] = {"model": model} if draws else {}
     if endpoint == "imageToImage":
