@@ -12,6 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from pixelrelay._spooled import Spooled
 from pixelrelay.outcomes import Route, Usage
 from pixelrelay.quotas import SeenLimit
 
@@ -76,7 +77,8 @@ def parse_size(given: str | Sequence[int] | None) -> Size | None:
 class InputImage:
     """A picture that the caller gave: its bytes, what they are, and how large it is."""
 
-    data: bytes = field(repr=False)
+    data: bytes | Spooled = field(repr=False)
+    """In memory or, of a large upload, in a file; ``bytes()`` has either."""
     media_type: str
     """By content, not by name: ``image/png``, ``image/jpeg``, ``image/webp``, ``image/gif``, ``image/svg+xml``."""
     filename: str
@@ -87,7 +89,11 @@ class InputImage:
     @property
     def base64(self) -> str:
         """Standard base64 without a ``data:`` prefix; made anew at each call."""
-        return base64.b64encode(self.data).decode("ascii")
+        return base64.b64encode(self.bytes()).decode("ascii")
+
+    def bytes(self) -> bytes:
+        """The picture's file, in memory; read anew at each call where it is on disk."""
+        return self.data if isinstance(self.data, bytes) else self.data.bytes()
 
 
 @dataclass(frozen=True, slots=True)

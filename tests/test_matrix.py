@@ -110,7 +110,7 @@ class Asked(NamedTuple):
         """What the provider was told first, whichever way it tells: multipart's boundaries are drawn anew each time."""
         outgoing = self.sent[0]
         boundary = outgoing.headers.get("content-type", "").partition("boundary=")[2].encode()
-        body = outgoing.body or b""
+        body = bytes(outgoing.body or b"")
         return outgoing.url, outgoing.headers.get("accept"), body.replace(boundary, b"") if boundary else body
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -13,11 +13,11 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.payload import Payload
 from yarl import URL
 
+from pixelrelay._transport.body import Body
 from pixelrelay._transport.engine import CutError, EngineError, NotSentError, Outgoing
-from pixelrelay._transport.framing import KEEP_ALIVE, ReplyBody, reason, reply_headers, request_headers
+from pixelrelay._transport.framing import KEEP_ALIVE, Pieces, ReplyBody, reason, reply_headers, request_headers
 from pixelrelay.providers.base import Reply
 
-PIECE = 256 * 1024
 LONGEST_HEADER = 64 * 1024
 
 
@@ -61,12 +61,12 @@ async def _headers_sent(session: aiohttp.ClientSession, context: Any, params: An
 
 
 class _Body(Payload):
-    """Bytes, written in pieces, that know when the last of them has left this process.
+    """A body, written in pieces, that knows when the last of them has left this process.
 
     aiohttp's own signals are given before a write; what they say was sent may still be in a buffer, or nowhere.
     """
 
-    def __init__(self, data: bytes, quiet: float, on_sent: Callable[[], None]) -> None:
+    def __init__(self, data: Body, quiet: float, on_sent: Callable[[], None]) -> None:
         super().__init__(data)
         self._size = len(data)
         self._quiet = quiet
@@ -86,17 +86,14 @@ class _Body(Payload):
             # From here ``drain`` waits until nothing is left in the buffer. (Not 0: asyncio's TLS would never resume.)
             transport.set_write_buffer_limits(high=1, low=0)
         async with asyncio.timeout(self._quiet):
-            for piece in self._pieces():
+            left = len(self._value)
+            async for piece in Pieces(self._value):
+                left -= len(piece)
+                self._unwritten = left > 0
                 await writer.write(piece)
                 await writer.drain()
         self._transport = None
         self._on_sent()
-
-    def _pieces(self) -> Iterator[memoryview]:
-        view = memoryview(self._value)
-        for start in range(0, len(view), PIECE):
-            self._unwritten = start + PIECE < len(view)
-            yield view[start : start + PIECE]
 
     def give_up(self, *, cancelled: bool) -> None:
         """Settle whether it left whole, when nobody waits any longer: what has not left must not leave later."""

@@ -14,6 +14,7 @@ import anyio.lowlevel
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from pixelrelay import _clock
+from pixelrelay._spooled import UnreadableError
 from pixelrelay._transport import hosts, pacing
 from pixelrelay._transport.body import encode
 from pixelrelay._transport.engine import Engine, EngineError, NotSentError, Outgoing, ReplyTooLargeError
@@ -81,6 +82,9 @@ class Driving(Generic[T]):
             pass
         except ProviderError as error:
             raise ProviderError(self._completed(error.failure)) from error
+        except UnreadableError as error:
+            # By an adapter, that wants all of an upload at once; engines tell it as their own.
+            raise ProviderError(self._completed(self._charged(Failure(FailureKind.CONNECTION, str(error))))) from error
         except Exception as bug:
             raise ProviderError(self._completed(self._unexpected(bug))) from bug
         raise ProviderError(self._completed(self._out_of_time()))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from pixelrelay._transport.body import Body
 from pixelrelay.providers.base import Reply
 
 
@@ -20,7 +21,8 @@ class Outgoing:
     method: str
     url: str
     headers: Mapping[str, str]
-    body: bytes | None = field(default=None, repr=False)
+    body: Body | None = field(default=None, repr=False)
+    """Written piece by piece, from its beginning at each ``send``."""
     connect_timeout: float = 5.0
     """Seconds for name, connection and TLS together, and for a free connection of the pool."""
     first_byte_timeout: float = 180.0

@@ -1,4 +1,6 @@
-"""What both engines have in common: headers, the gathering of an answer, and words for what went wrong."""
+"""What both engines have in common: headers, the pieces of a body, the gathering of an answer, and words for what went
+wrong.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,10 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from urllib.parse import urlsplit
 
+import anyio.to_thread
+
+from pixelrelay._spooled import UnreadableError
+from pixelrelay._transport.body import Body, Multipart, pieces
 from pixelrelay._transport.engine import CutError, Outgoing, ReplyTooLargeError
 from pixelrelay.providers.events import MEDIA_TYPE
 
@@ -27,6 +33,27 @@ def request_headers(outgoing: Outgoing) -> dict[str, str]:
     if outgoing.address is not None:
         headers["host"] = urlsplit(outgoing.url).netloc
     return headers
+
+
+class Pieces:
+    """A body on its way out, from its beginning. What lies on disk is read in a worker thread."""
+
+    def __init__(self, body: Body) -> None:
+        self._pieces = pieces(body)
+        self._on_disk = isinstance(body, Multipart) and body.on_disk
+
+    def __aiter__(self) -> Pieces:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._on_disk:
+            # Not waited for by who gives up: a disk may hang, and a deadline holds all the same.
+            piece = await anyio.to_thread.run_sync(next, self._pieces, None, abandon_on_cancel=True)
+        else:
+            piece = next(self._pieces, None)
+        if piece is None:
+            raise StopAsyncIteration
+        return piece
 
 
 def reply_headers(pairs: Iterable[tuple[str, str]]) -> Mapping[str, str]:
@@ -80,9 +107,11 @@ class ReplyBody:
 
 
 def reason(error: BaseException) -> str:
-    """Why a connection failed. Not in the library's words: those may quote a signed URL whole."""
+    """Why a request or its connection failed. Not in the library's words: those may quote a signed URL whole."""
     causes = list(_causes(error))
     for cause in causes:
+        if isinstance(cause, UnreadableError):
+            return str(cause)
         # aiohttp's own subclasses of these lack what Python's have.
         if isinstance(cause, ssl.SSLCertVerificationError) and (said := getattr(cause, "verify_message", None)):
             return f"the certificate was not accepted: {said}"

@@ -12,7 +12,7 @@ import httpx2
 
 from pixelrelay import _clock
 from pixelrelay._transport.engine import CutError, EngineError, NotSentError, Outgoing
-from pixelrelay._transport.framing import KEEP_ALIVE, ReplyBody, reason, reply_headers, request_headers
+from pixelrelay._transport.framing import KEEP_ALIVE, Pieces, ReplyBody, reason, reply_headers, request_headers
 from pixelrelay.providers.base import Reply
 
 CLOSING_GRACE = 1.0
@@ -103,8 +103,11 @@ class _Sending:
         if outgoing.address is not None:
             extensions["sni_hostname"] = url.host
             url = url.copy_with(host=outgoing.address)
-        headers = request_headers(outgoing)
-        return httpx2.Request(outgoing.method, url, headers=headers, content=outgoing.body, extensions=extensions)
+        headers, body = request_headers(outgoing), outgoing.body
+        if body:
+            headers["content-length"] = str(len(body))  # or it would be sent in chunks
+        content = Pieces(body) if body else None
+        return httpx2.Request(outgoing.method, url, headers=headers, content=content, extensions=extensions)
 
     async def _trace(self, name: str, info: dict[str, Any]) -> None:
         if name == "connection.connect_tcp.complete":

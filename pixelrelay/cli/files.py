@@ -83,7 +83,7 @@ class Destination:
             path = self.directory / name
             try:
                 with path.open("wb" if self.force and self.named else "xb") as file:
-                    file.write(picture.data)
+                    file.write(picture.bytes())
             except FileExistsError:
                 continue
             return path

@@ -24,16 +24,21 @@ def black_and_white(mask: InputImage) -> InputImage:
     A mask without transparency is black and white already and passes as it is. Raises ``ProviderError`` with
     ``INVALID``, at no cost, if the mask cannot be read, or if Pillow, which reads it, is not installed.
     """
-    return replace(mask, data=_repainted(mask.data, _WHITE)) if _may_be_transparent(mask.data) else mask
+    return _painted(mask, _WHITE)
 
 
 def white_and_black(mask: InputImage) -> InputImage:
     """As ``black_and_white``, the other way round: black for what is fully transparent and white for all else."""
-    return replace(mask, data=_repainted(mask.data, _BLACK)) if _may_be_transparent(mask.data) else mask
+    return _painted(mask, _BLACK)
 
 
 _WHITE, _BLACK = (255, *[0] * 255), (0, *[255] * 255)
 """What each opacity, from none to full, is painted as."""
+
+
+def _painted(mask: InputImage, paint: tuple[int, ...]) -> InputImage:
+    png = mask.bytes()
+    return replace(mask, data=_repainted(png, paint)) if _may_be_transparent(png) else mask
 
 
 def _may_be_transparent(png: bytes) -> bool:

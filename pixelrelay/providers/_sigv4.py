@@ -39,7 +39,7 @@ class Sigv4:
     profile: str | None = None
 
     async def headers(self, send: Send) -> Mapping[str, str]:
-        if self.keys is not None and len(send.body or b"") < LARGE:
+        if self.keys is not None and len(bytes(send.body or b"")) < LARGE:
             return self._signed(send, self.keys)
         return await to_thread.run_sync(self._found_and_signed, send, abandon_on_cancel=True)
 
@@ -56,7 +56,7 @@ class Sigv4:
         signed = {
             name: value for name, value in send.headers.items() if name == "content-type" or name.startswith("x-amz-")
         }
-        request = AWSRequest(method=send.method, url=send.url, headers=signed, data=send.body or b"")
+        request = AWSRequest(method=send.method, url=send.url, headers=signed, data=bytes(send.body or b""))
         SigV4Auth(keys, self.service, self.region).add_auth(request)
         return {name.lower(): value for name, value in request.headers.items()}
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, ClassVar, Protocol, TypeAlias, TypeVar
+from typing import Annotated, Any, ClassVar, Protocol, SupportsBytes, TypeAlias, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -23,6 +23,7 @@ from pydantic import (
     WrapValidator,
 )
 
+from pixelrelay._spooled import Spooled
 from pixelrelay.errors import ProviderError
 from pixelrelay.images import NOTHING, Generation, ImageRequest, StreamEvent
 from pixelrelay.outcomes import Charge, Failure, FailureKind
@@ -49,7 +50,7 @@ class Part:
     """One part of a ``multipart/form-data`` body; a file where ``filename`` is given."""
 
     name: str
-    data: bytes | str = field(repr=False)
+    data: bytes | str | Spooled = field(repr=False)
     filename: str | None = None
     media_type: str | None = None
 
@@ -68,7 +69,7 @@ class Send:
     headers: Mapping[str, str] = field(default=NOTHING)
     json: Mapping[str, Any] | None = field(default=None, repr=False)
     parts: tuple[Part, ...] = field(default=(), repr=False)
-    body: bytes | None = field(default=None, repr=False)
+    body: bytes | SupportsBytes | None = field(default=None, repr=False)
     """Bytes as they are; what they are, ``headers`` must say."""
     glimpse: Glimpse | None = field(default=None, repr=False)
     """On a submission that is answered by server-sent events: what each of them shows of a picture not yet done."""
@@ -109,7 +110,8 @@ class Credential(Protocol):
         """The headers to add to ``send``. Raises ``ProviderError(UNAUTHORISED)`` if none can be had.
 
         The transport has written ``send`` out by then, so that it can be signed: its ``body`` is what will be sent to
-        the byte, and its ``headers``, in lower case, hold the content type.
+        the byte, and its ``headers``, in lower case, hold the content type. Of a form, which is sent in pieces,
+        ``bytes(send.body)`` joins it: only for those who need it.
         """
 
 

@@ -10,6 +10,7 @@ from base64 import b64decode
 import pytest
 from PIL import Image as Pillow
 
+from pixelrelay._spooled import Spooled
 from pixelrelay.errors import ProviderError
 from pixelrelay.images import InputImage
 from pixelrelay.outcomes import Charge, FailureKind
@@ -41,6 +42,13 @@ def test_what_is_transparent_becomes_white_and_all_else_black() -> None:
     assert greys(white_where_drawn(painted(hole()))) == ((3, 2), [255, 0, 0, 0, 0, 0])
 
 
+def test_a_mask_on_disk_is_painted_as_one_in_memory() -> None:
+    mask = painted(hole())
+    spooled = InputImage(Spooled(io.BytesIO(mask.bytes())), "image/png", "mask.png")
+
+    assert white_where_drawn(spooled) == white_where_drawn(mask)
+
+
 def test_a_transparent_colour_of_a_palette_counts_as_transparency() -> None:
     palette = Pillow.new("P", (3, 2), 1)
     palette.putpalette([0, 0, 0, 9, 9, 9])
@@ -61,7 +69,7 @@ def test_a_mask_without_transparency_is_black_and_white_already(mode: str) -> No
 
 
 def test_a_mask_that_cannot_be_read_costs_nothing() -> None:
-    broken = InputImage(painted(hole()).data[:-30], "image/png", "mask.png")
+    broken = InputImage(painted(hole()).bytes()[:-30], "image/png", "mask.png")
 
     with pytest.raises(ProviderError, match="the mask cannot be read") as raised:
         white_where_drawn(broken)

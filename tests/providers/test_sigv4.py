@@ -52,7 +52,7 @@ def signature(send: Send, names: str, moment: str, headers: dict[str, str]) -> s
             *(f"{name}:{seen[name]}" for name in names.split(";")),
             "",
             names,
-            hashlib.sha256(send.body or b"").hexdigest(),
+            hashlib.sha256(bytes(send.body or b"")).hexdigest(),
         )
     )
     scope = f"{moment[:8]}/us-west-2/bedrock/aws4_request"

@@ -44,6 +44,10 @@ class Connection:
         lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
         await self.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
 
+    async def read_some(self) -> bytes:
+        """The next bytes, however many have come; they are not kept."""
+        return await self._reading.receive()
+
     async def drain(self) -> int:
         """Read until the client is gone; how many bytes there were."""
         count = 0

@@ -1,12 +1,16 @@
-"""Bodies are made once, as bytes."""
+"""JSON is made once, as bytes; a form in pieces, as often as it is sent."""
 
 from __future__ import annotations
 
+import os
+import tempfile
+import tracemalloc
 from email import message_from_bytes
 
 import pytest
 
-from pixelrelay._transport.body import encode
+from pixelrelay._spooled import Spooled
+from pixelrelay._transport.body import PIECE, Multipart, encode, pieces
 from pixelrelay.providers.base import Part, Purpose, Send
 
 
@@ -50,7 +54,8 @@ def test_parts_keep_their_order_and_a_part_without_a_name_is_a_plain_field() -> 
     )
     assert body is not None
     assert media_type is not None
-    parts = message_from_bytes(b"Content-Type: " + media_type.encode() + b"\r\n\r\n" + body).get_payload()
+    assert len(body) == len(bytes(body))
+    parts = message_from_bytes(b"Content-Type: " + media_type.encode() + b"\r\n\r\n" + bytes(body)).get_payload()
     assert isinstance(parts, list)
 
     found = [
@@ -69,3 +74,57 @@ def test_parts_keep_their_order_and_a_part_without_a_name_is_a_plain_field() -> 
         ("n", None, None, b"2"),
         ("meta", None, "application/json", b"{}"),
     ]
+
+
+def in_a_file(data: bytes) -> Spooled:
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - Spooled closes it
+    file.write(data)
+    return Spooled(file)
+
+
+def test_a_form_comes_in_pieces_of_one_size_and_is_the_same_each_time() -> None:
+    picture = os.urandom(3 * PIECE + 1000)
+    form = Multipart((*[Part(f"field{number}", "a text") for number in range(50)], Part("image", picture, "a.png")))
+
+    first = list(form)
+    sizes = [len(piece) for piece in first]
+    assert sizes[:-1] == [PIECE] * 3
+    assert 0 < sizes[-1] < PIECE
+    assert sum(sizes) == len(form)
+    assert list(form) == list(pieces(form)) == first
+    assert picture in bytes(form)
+    assert not form.on_disk
+
+
+def test_what_lies_in_a_file_is_sent_as_if_it_were_in_memory() -> None:
+    picture = os.urandom(PIECE + 1000)
+    file = in_a_file(picture)
+    forms = [Multipart((Part("a", "b"), Part("image", data, "a.png", "image/png"))) for data in (picture, file)]
+
+    kept, read = (bytes(form).replace(form.media_type.partition("=")[2].encode(), b"") for form in forms)
+    assert kept == read
+    assert len(forms[0]) == len(forms[1])
+    assert [form.on_disk for form in forms] == [False, True]
+    file.close()
+
+
+def test_json_comes_in_pieces_too() -> None:
+    body = os.urandom(2 * PIECE + 10)
+
+    assert [len(piece) for piece in pieces(body)] == [PIECE, PIECE, 10]
+    assert b"".join(pieces(body)) == body
+    assert list(pieces(b"")) == []
+
+
+def test_a_form_is_never_held_whole() -> None:
+    picture = bytes(40 * PIECE)
+    file = in_a_file(picture)
+    for data in (picture, file):
+        tracemalloc.start()
+        try:
+            assert sum(len(piece) for piece in Multipart((Part("image", data, "a.png"),))) > len(picture)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak < 8 * PIECE
+    file.close()

@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from io import BytesIO
 from itertools import pairwise
 
 import anyio
 import pytest
 
 from pixelrelay import _clock
+from pixelrelay._spooled import Spooled
 from pixelrelay._transport.engine import CutError, NotSentError, ReplyTooLargeError
 from pixelrelay._transport.progress import Progress
 from pixelrelay._transport.timeouts import Timeouts
 from pixelrelay._transport.transport import Transport
 from pixelrelay.errors import ProviderError
-from pixelrelay.images import Generation, Image
+from pixelrelay.images import Generation, Image, InputImage
 from pixelrelay.outcomes import Charge, Failure, FailureKind, Phase
 from pixelrelay.providers.base import Exchange, Part, Purpose, Question, Reply, Send, Target
 from tests.transport.scripted import (
@@ -55,7 +57,7 @@ async def test_one_request_brings_its_picture() -> None:
 
     assert generation.images[0].data == PICTURE
     (_, outgoing), *_ = engine.sent
-    assert json.loads(outgoing.body or b"") == {"prompt": "a lighthouse"}
+    assert json.loads(bytes(outgoing.body or b"")) == {"prompt": "a lighthouse"}
     assert outgoing.headers == {
         "x-dialect": "1",
         "content-type": "application/json",
@@ -428,6 +430,20 @@ async def test_a_bug_in_an_adapter_is_a_failure_that_names_it(script: list[Step]
     assert KEY not in str(caught.value)
 
 
+async def test_an_upload_that_an_adapter_cannot_read_was_not_sent() -> None:
+    gone = Spooled(BytesIO(PICTURE))
+    gone.close()
+
+    def inlining() -> Exchange:
+        yield Send(Purpose.SUBMIT, "POST", BASE, json={"image": InputImage(gone, "image/png", "a.png").base64})
+        raise AssertionError
+
+    failure = await failure_of(inlining(), ScriptedEngine([]))
+
+    assert (failure.kind, failure.charge) == (FailureKind.CONNECTION, Charge.NONE)
+    assert failure.message == "an upload was let go before it was read"
+
+
 async def test_a_body_that_is_not_json_is_the_requests_fault() -> None:
     def odd() -> Exchange:
         yield Send(Purpose.SUBMIT, "POST", BASE, json={"seed": object()})
@@ -470,7 +486,8 @@ async def test_a_credential_is_shown_what_will_be_sent_to_the_byte() -> None:
 
     for send, (_, outgoing) in zip(seen, engine.sent, strict=True):
         assert (send.json, send.parts) == (None, ())
-        assert (send.method, send.url, send.body) == (outgoing.method, outgoing.url, outgoing.body)
+        assert (send.method, send.url) == (outgoing.method, outgoing.url)
+        assert bytes(send.body or b"") == bytes(outgoing.body or b"") != b""
         assert {**send.headers, "authorization": "signed"} == outgoing.headers
     assert seen[1].headers["content-type"].startswith("multipart/form-data; boundary=")
 

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import io
+import os
 import ssl
+import tempfile
+import threading
+import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -11,10 +16,12 @@ from pathlib import Path
 import anyio
 import pytest
 
+from pixelrelay._spooled import Spooled
 from pixelrelay._transport.aiohttp_engine import AiohttpEngine
+from pixelrelay._transport.body import PIECE, Body, Multipart
 from pixelrelay._transport.engine import CutError, Engine, EngineError, NotSentError, Outgoing, ReplyTooLargeError
 from pixelrelay._transport.httpx2_engine import Httpx2Engine
-from pixelrelay.providers.base import Reply
+from pixelrelay.providers.base import Part, Reply
 from tests.transport.certificates import HOST, contexts
 from tests.transport.server import Connection, answering, hanging, serve
 
@@ -48,7 +55,7 @@ async def engine(case: tuple[str, str], tls: tuple[ssl.SSLContext, ssl.SSLContex
     await opened.aclose()
 
 
-def post(url: str, body: bytes | None = b'{"prompt":"a lighthouse"}', **settings: object) -> Outgoing:
+def post(url: str, body: Body | None = b'{"prompt":"a lighthouse"}', **settings: object) -> Outgoing:
     given: dict[str, object] = {"first_byte_timeout": 5.0, "headers": {"Content-Type": "application/json"}}
     return Outgoing("POST", url, body=body, **(given | settings))  # type: ignore[arg-type]  # checked by dataclass use
 
@@ -91,6 +98,82 @@ async def test_a_large_body_arrives_as_it_is(engine: Engine) -> None:
     assert isinstance(reply, Reply)
     assert sent == 1
     assert server.requests[0].endswith(b"\r\n\r\n" + LARGE)
+
+
+def spooled(data: bytes, file: io.BytesIO | None = None) -> Spooled:
+    opened = file or tempfile.TemporaryFile()  # noqa: SIM115 - Spooled closes it
+    opened.write(data)
+    return Spooled(opened)
+
+
+async def test_a_form_with_a_file_is_sent_whole_and_with_its_length_each_time(engine: Engine) -> None:
+    picture = os.urandom(5_000_001)
+    file = spooled(picture)
+    form = Multipart((Part("prompt", "a lighthouse"), Part("image", file, "a.png"), Part("mask", b"small", "b.png")))
+    async with serve(answering()) as server:
+        for _ in range(2):
+            reply, sent = await outcome(engine, post(f"{server.url}/edits", form))
+            assert isinstance(reply, Reply)
+            assert sent == 1
+    file.close()
+
+    heads, bodies = zip(*(request.split(b"\r\n\r\n", 1) for request in server.requests), strict=True)
+    assert list(bodies) == [bytes_of(form, picture)] * 2
+    for head in heads:
+        assert f"content-length: {len(form)}".encode() in head.lower()
+        assert b"transfer-encoding" not in head.lower()
+
+
+def bytes_of(form: Multipart, picture: bytes) -> bytes:
+    """A form of ``prompt``, ``image`` and ``mask`` as it must look, written out by hand."""
+    boundary = form.media_type.partition("boundary=")[2]
+    disposition = f"--{boundary}\r\nContent-Disposition: form-data; name="
+    image, mask = (
+        f'{disposition}"{name}"; filename="{file}.png"\r\n' for name, file in (("image", "a"), ("mask", "b"))
+    )
+    return b"".join(
+        [
+            f'{disposition}"prompt"\r\n\r\na lighthouse\r\n'.encode(),
+            f"{image}Content-Type: image/png\r\n\r\n".encode() + picture + b"\r\n",
+            f"{mask}Content-Type: image/png\r\n\r\nsmall\r\n--{boundary}--\r\n".encode(),
+        ]
+    )
+
+
+async def test_several_requests_read_one_file_at_once(engine: Engine) -> None:
+    picture = os.urandom(3_000_000)
+    file = spooled(picture)
+    async with serve(answering()) as server, anyio.create_task_group() as tasks:
+        for _ in range(8):
+            tasks.start_soon(outcome, engine, post(server.url, Multipart((Part("image", file, "a.png"),))))
+    file.close()
+
+    assert len(server.requests) == 8
+    assert all(picture in request for request in server.requests)
+
+
+@pytest.mark.parametrize("on_disk", [True, False], ids=["on disk", "in memory"])
+async def test_a_large_form_costs_no_copy_of_its_picture(engine: Engine, on_disk: bool) -> None:
+    async def swallow(connection: Connection) -> None:
+        head = await connection.read_head()
+        left = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        while left:
+            left -= len(await connection.read_some())
+        await connection.answer()
+
+    file = spooled(LARGE)
+    form = Multipart((Part("image", file if on_disk else LARGE, "a.png"),))
+    async with serve(swallow) as server:
+        tracemalloc.start()
+        try:
+            reply, _ = await outcome(engine, post(server.url, form))
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    file.close()
+
+    assert isinstance(reply, Reply)
+    assert peak < len(LARGE) / 10
 
 
 async def test_a_signed_url_is_sent_byte_for_byte(engine: Engine) -> None:
@@ -236,6 +319,32 @@ async def test_a_body_that_nobody_reads_is_given_up(engine: Engine) -> None:
     assert sent == 0
 
 
+class FailingDisk(io.BytesIO):
+    def read(self, size: int | None = -1) -> bytes:
+        if self.tell() > 1_000_000:
+            raise OSError(5, "Input/output error")
+        return super().read(size)
+
+
+async def test_a_file_that_cannot_be_read_sent_nothing_whole_and_says_why(engine: Engine) -> None:
+    failing, gone = spooled(LARGE, FailingDisk()), spooled(LARGE)
+    gone.close()
+    async with serve(answering()) as server:
+        with anyio.fail_after(5):
+            found = [
+                await outcome(engine, post(server.url, Multipart((Part("image", file, "a.png"),))))
+                for file in (failing, gone)
+            ]
+        again, _ = await outcome(engine, post(server.url))
+
+    assert [(type(error), str(error), sent) for error, sent in found] == [
+        (NotSentError, "an upload could not be read from disk: Input/output error", 0),
+        (NotSentError, "an upload was let go before it was read", 0),
+    ]
+    assert isinstance(again, Reply)
+    assert len(server.requests) == 1, "of the others nothing came whole"
+
+
 async def test_a_reset_on_arrival_is_told_by_what_had_left(engine: Engine) -> None:
     async with serve(Connection.reset) as server:
         error, sent = await outcome(engine, post(server.url))
@@ -349,7 +458,48 @@ async def test_cancelling_closes_the_connection(engine: Engine) -> None:
             await server.hung_up.wait()
 
 
-async def cancelled_while_nobody_reads(engine: Engine, body: bytes) -> tuple[int, bool]:
+async def test_a_disk_that_hangs_midway_holds_up_nobody_who_gives_up(engine: Engine) -> None:
+    resumed, over = threading.Event(), anyio.Event()
+    arrived = 0
+
+    class HangingDisk(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if self.tell() > 1_000_000:
+                resumed.wait(20)
+            return super().read(size)
+
+    async def reading(connection: Connection) -> None:
+        nonlocal arrived
+        await connection.read_head()
+        arrived = await connection.drain()
+        over.set()
+
+    file, sent = spooled(LARGE, HangingDisk()), []
+    form = Multipart((Part("image", file, "a.png"),))
+    async with serve(reading) as server:
+        with anyio.fail_after(5), anyio.move_on_after(0.5) as scope:
+            await engine.send(post(server.url, form), lambda: sent.append(True))
+        resumed.set()
+        with anyio.fail_after(5):
+            await over.wait()
+    file.close()
+
+    assert scope.cancelled_caught
+    assert 0 < arrived <= 1_000_000 + len(form) - len(LARGE) + PIECE
+    assert sent == [], "all that was handed over has left, and more was to come"
+
+
+async def test_a_file_that_is_let_go_midway_is_read_no_further(engine: Engine) -> None:
+    file = spooled(LARGE)
+    form = Multipart((Part("image", file, "a.png"),))
+    arrived, said = await cancelled_while_nobody_reads(engine, form)
+    file.close()
+
+    assert 0 < arrived < len(form)
+    assert not said
+
+
+async def cancelled_while_nobody_reads(engine: Engine, body: Body) -> tuple[int, bool]:
     """How much of a body arrives although it was given up, and whether it was said to have been sent."""
     arrived, proceed, over = 0, anyio.Event(), anyio.Event()
 
@@ -384,6 +534,11 @@ async def test_what_had_not_left_at_a_cancellation_never_leaves(engine: Engine) 
     for more in (-3_000, -1_000, 1_000, 3_000):
         arrived, said = await cancelled_while_nobody_reads(engine, LARGE[: buffered + more])
         assert said == (arrived == buffered + more)
+
+    # A form knows it as well, though its length is met by several pieces of several parts.
+    rest = len(Multipart((Part("image", b"", "a.png"),)))
+    form = Multipart((Part("image", LARGE[: buffered // 2 - rest], "a.png"),))
+    assert await cancelled_while_nobody_reads(engine, form) == (len(form), True)
 
     # A little less: all of it has left, so that somebody may act on it.
     arrived, said = await cancelled_while_nobody_reads(engine, LARGE[: buffered // 2])

@@ -46,7 +46,7 @@ class _Connection:
         if not self._read:
             self._read = True
             self._sent()
-            return {"type": "http.request", "body": self._outgoing.body or b"", "more_body": False}
+            return {"type": "http.request", "body": bytes(self._outgoing.body or b""), "more_body": False}
         await self._gone.wait()
         return {"type": "http.disconnect"}
 
