@@ -72,7 +72,7 @@ class KeyConfig(BaseModel):
 
 
 class UploadsConfig(BaseModel):
-    """What callers may send, and how much of it is held at a time."""
+    """What callers may send, and how much of it is held at a time, where."""
 
     model_config: ClassVar[ConfigDict] = STRICT
 
@@ -83,9 +83,10 @@ class UploadsConfig(BaseModel):
     max_pixels: AtLeastOne = 100_000_000
     """Of one input image."""
     spool_bytes: AtLeastOne = 1_000_000
-    """Size from which a file that is being uploaded is kept on disk until it is whole."""
+    """Size above which a file of a form lies on disk, not in memory, from its arrival until its request has ended."""
     in_flight_bytes: AtLeastOne = 1_000_000_000
-    """Of all requests under way together; beyond it a request is told to come back (503)."""
+    """What callers sent, of all requests under way in a process, in memory and on disk together; beyond it a request
+    is told to come back (503)."""
     stall_timeout: Positive = 30.0
     """Seconds between two pieces of a body, or of an answer, after which a stalled client is cut off."""
     body_timeout: Positive = 300.0

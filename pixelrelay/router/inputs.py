@@ -14,13 +14,15 @@ from typing import IO, Any, TypeAlias
 import anyio
 import imagesize
 
+from pixelrelay._spooled import Spooled
 from pixelrelay.errors import InvalidRequestError, Problem
 from pixelrelay.images import ImageRequest, InputImage, Operation, Size, parse_size
-from pixelrelay.providers._pictures import is_svg
+from pixelrelay.providers._pictures import LOOKED_AT, is_svg
 from pixelrelay.providers.adapting import ADAPTABLE
 
-ImageInput: TypeAlias = str | bytes | os.PathLike[str] | IO[bytes] | InputImage
-"""A path, the bytes of a file, a file opened for reading bytes, a ``data:`` URL or an ``https://`` URL."""
+ImageInput: TypeAlias = str | bytes | os.PathLike[str] | IO[bytes] | InputImage | Spooled
+"""A path, the bytes of a file, a file opened for reading bytes, a ``data:`` URL or an ``https://`` URL; or an upload on
+disk, which stays there and whoever gives it closes."""
 
 Fetch: TypeAlias = Callable[[str], Awaitable[bytes]]
 
@@ -49,12 +51,13 @@ async def read_image(given: ImageInput, where: str, fetch: Fetch | None, max_byt
     data, name = await _read(given, where, fetch, max_bytes)
     if len(data) > max_bytes:
         raise _wrong(where, f"{len(data)} bytes, more than the {max_bytes} allowed (max_input_bytes)")
-    kind = kind_of(data)
+    # Of a file no more than its beginning is read, and not by the event loop.
+    kind, size = await anyio.to_thread.run_sync(_seen, data) if isinstance(data, Spooled) else _seen(data)
     if kind is None:
         raise _wrong(where, "is no PNG, JPEG, WebP, GIF or SVG" if data else "is empty")
     media_type, extension = kind
     stem = PurePath(name).stem or where.replace("[", "").replace("]", "")
-    return InputImage(data, media_type, f"{stem}.{extension}", _dimensions(data))
+    return InputImage(data, media_type, f"{stem}.{extension}", size)
 
 
 def kind_of(data: bytes) -> tuple[str, str] | None:
@@ -65,7 +68,15 @@ def kind_of(data: bytes) -> tuple[str, str] | None:
     return ("image/svg+xml", "svg") if is_svg(data) else None
 
 
-async def _read(given: ImageInput, where: str, fetch: Fetch | None, max_bytes: int) -> tuple[bytes, str]:
+def _seen(data: bytes | Spooled) -> tuple[tuple[str, str] | None, Size | None]:
+    if isinstance(data, Spooled):
+        return kind_of(data.read(0, LOOKED_AT)), _dimensions(data.reader())
+    return kind_of(data), _dimensions(io.BytesIO(data))
+
+
+async def _read(given: ImageInput, where: str, fetch: Fetch | None, max_bytes: int) -> tuple[bytes | Spooled, str]:
+    if isinstance(given, Spooled):
+        return given, ""
     if isinstance(given, bytes | bytearray | memoryview):
         return bytes(given), ""
     if isinstance(given, str) and given[:5].lower() == "data:":
@@ -112,9 +123,9 @@ async def _from_path(path: anyio.Path, where: str, max_bytes: int) -> bytes:
         raise _wrong(where, f"is no path that can be read: {error}") from error
 
 
-def _dimensions(data: bytes) -> Size | None:
+def _dimensions(file: io.BytesIO | io.RawIOBase) -> Size | None:
     try:
-        width, height = imagesize.get(io.BytesIO(data))
+        width, height = imagesize.get(file)
     except (ValueError, OSError, KeyError, IndexError):
         return None
     return Size(int(width), int(height)) if width > 0 and height > 0 else None

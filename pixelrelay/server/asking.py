@@ -9,6 +9,7 @@ from typing import Any
 
 from starlette.datastructures import Headers
 
+from pixelrelay._spooled import Spooled
 from pixelrelay.config import RelayConfig
 from pixelrelay.errors import InvalidRequestError, Problem
 from pixelrelay.images import NOTHING, Images, InputImage, Operation
@@ -138,7 +139,7 @@ async def _from_form(reading: Reading, headers: Headers, config: RelayConfig, mo
     return _asked(Operation.EDIT, fields, tuple(images), mask, config, model)
 
 
-async def _uploaded(data: bytes, where: str, config: RelayConfig) -> InputImage:
+async def _uploaded(data: bytes | Spooled, where: str, config: RelayConfig) -> InputImage:
     return _bounded(await read_image(data, where, None, config.max_input_bytes), where, config)
 
 

@@ -156,7 +156,7 @@ class Gateway:
         async def draw(scope: Scope, receive: Receive, answer: Answer) -> None:
             headers = Headers(scope=scope)
             caller = self.caller(headers)
-            with self.in_flight.request(self.server.max_requests) as held:
+            async with self.in_flight.request(self.server.max_requests) as held:
                 reading = Reading(headers, receive, self.server.uploads, self.in_flight, held)
                 model = scope["path_params"].get("model")
                 asked = await read_asked(operation, reading, headers, self.router.config, model)

@@ -1,23 +1,25 @@
 """What callers send, read within its bounds: how large, how slowly, and how much of it together.
 
-A file is kept on disk while it arrives, so that a slow caller holds little memory; once whole it is read, and held for
-as long as the request is under way, so that a further attempt sends it again. All that is under way together is
-bounded by ``in_flight_bytes``.
+A large file of a form is written to disk while it arrives and stays there for as long as its request is under way, and
+every attempt reads it from there. Small ones are in memory, and so is a JSON body, with the images in it. All that is
+under way together, wherever it is, is bounded by ``in_flight_bytes``.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
+import anyio.to_thread
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.types import Receive
 
 from pixelrelay import _clock
+from pixelrelay._spooled import Spooled
 from pixelrelay.config.server import UploadsConfig
 from pixelrelay.server.fields import parse
 from pixelrelay.server.refusals import INVALID, Refusal, RefusedError, invalid, not_now
@@ -38,6 +40,18 @@ class Held:
     """What one request holds of the bytes in flight."""
 
     taken: int = 0
+    files: list[Spooled] = field(default_factory=list)
+    """Those that lie on disk, from where they are gone once they are closed."""
+
+    async def close(self) -> None:
+        """Let go of the files, even if cancelled. What still reads one fails."""
+        if self.files:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(self._close)
+
+    def _close(self) -> None:
+        for file in self.files:
+            file.close()
 
 
 @dataclass(slots=True)
@@ -47,8 +61,8 @@ class InFlight:
     bytes: int = 0
     requests: int = 0
 
-    @contextmanager
-    def request(self, most: int) -> Iterator[Held]:
+    @asynccontextmanager
+    async def request(self, most: int) -> AsyncIterator[Held]:
         """A place for one request, and for what it sends, until the block ends; ``RefusedError`` if there is none."""
         if self.requests >= most:
             raise not_now(f"{most} requests are under way already.", "too_many_requests_in_flight", COME_BACK)
@@ -57,8 +71,11 @@ class InFlight:
         try:
             yield held
         finally:
-            self.requests -= 1
-            self.bytes -= held.taken
+            try:
+                await held.close()
+            finally:
+                self.requests -= 1
+                self.bytes -= held.taken
 
     def take(self, held: Held, size: int, limits: UploadsConfig) -> None:
         """Count ``size`` further bytes for one request; ``RefusedError`` where they are too many."""
@@ -80,7 +97,8 @@ class Form:
     """A form: its fields in order, and its files under the names of their fields."""
 
     fields: tuple[tuple[str, str], ...]
-    files: tuple[tuple[str, bytes], ...] = field(repr=False)
+    files: tuple[tuple[str, bytes | Spooled], ...] = field(repr=False)
+    """The large ones lie on disk for as long as the request is under way."""
 
 
 @dataclass(slots=True)
@@ -110,23 +128,29 @@ class Reading:
     async def form(self) -> Form:
         """The body as a form, each of its files within the bounds. ``RefusedError`` if it is none."""
         fields: list[tuple[str, str]] = []
-        files: list[tuple[str, bytes]] = []
+        files: list[tuple[str, bytes | Spooled]] = []
         try:
-            read = await self._parsed()
-            try:
-                for name, value in read.multi_items():
-                    if isinstance(value, UploadFile):
-                        files.append((name, await value.read()))
-                    else:
-                        fields.append((name, value))
-            finally:
-                await read.close()
+            for name, value in (await self._parsed()).multi_items():
+                if isinstance(value, UploadFile):
+                    files.append((name, self._kept(value)))
+                else:
+                    fields.append((name, value))
             _check_text([*fields, *(name for name, _ in files)])
         except MultiPartException as error:
             raise invalid(f"The form could not be read: {error.message}", code="invalid_form") from None
         except (ValueError, LookupError) as error:
             raise invalid(f"The form could not be read: {error}.", code="invalid_form") from None
         return Form(tuple(fields), tuple(files))
+
+    def _kept(self, upload: UploadFile) -> bytes | Spooled:
+        """What was uploaded, where it is: in memory, or on disk until the request ends."""
+        file = Spooled(upload.file)
+        if len(file) > self.limits.spool_bytes:
+            self.held.files.append(file)
+            return file
+        data = file.bytes()
+        file.close()
+        return data
 
     async def _parsed(self) -> FormData:
         async with aclosing(self._pieces()) as pieces:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image as Picture
 
+from pixelrelay._spooled import Spooled, UnreadableError
 from pixelrelay.errors import InvalidRequestError
 from pixelrelay.images import InputImage, Operation, Size, parse_size
 from pixelrelay.router.inputs import make_request, read_image
@@ -74,6 +76,43 @@ async def test_every_form_gives_the_same_bytes(tmp_path: Path) -> None:
     with path.open("rb") as file:
         assert (await read(file)).filename == "house.png"
     assert (await read("https://pictures.example/house", fetch=fetch)).data == data
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF"])
+async def test_a_file_on_disk_is_known_by_its_beginning_and_stays_there(kind: str) -> None:
+    class Counted(io.BytesIO):
+        taken = 0
+
+        def read(self, size: int | None = -1) -> bytes:
+            data = super().read(size)
+            self.taken += len(data)
+            return data
+
+    file = Counted(picture(kind) + bytes(1_000_000))
+    given = Spooled(file)
+    image, in_memory = await read(given, limit=2_000_000), await read(file.getvalue(), limit=2_000_000)
+
+    assert image.data is given
+    assert (image.media_type, image.filename, image.size) == (in_memory.media_type, in_memory.filename, Size(40, 20))
+    assert file.taken < 20_000
+    assert image.bytes() == in_memory.data
+    assert image.base64 == in_memory.base64
+
+
+async def test_a_file_on_disk_is_held_to_the_same_rules() -> None:
+    def spooled(data: bytes) -> Spooled:
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - Spooled closes it
+        file.write(data)
+        return Spooled(file)
+
+    empty, unknown, huge, gone = (spooled(data) for data in (b"", b"hello" * 1000, picture() + bytes(LIMIT), picture()))
+    gone.close()
+    for given, said in ((empty, "is empty"), (unknown, "is no PNG"), (huge, "more than the 10000 allowed")):
+        with pytest.raises(InvalidRequestError, match=said):
+            await read(given)
+        given.close()
+    with pytest.raises(UnreadableError):
+        await read(gone)
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,13 @@ def config_of(fleet: Fleet, group: str = "images", **settings: Any) -> dict[str,
     return {**fleet.config(group), **settings}
 
 
+def most_memory(at: Serving) -> int:
+    """The most memory that the process ever had, in bytes."""
+    status = Path(f"/proc/{at.process.pid}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024
+
+
 @contextmanager
 def serving(
     folder: Path, config: Mapping[str, Any] | None, *arguments: str, environ: Mapping[str, str] | None = None

@@ -14,7 +14,7 @@ from random import Random
 
 import pytest
 
-from tests.server.processes import Serving, serving
+from tests.server.processes import Serving, most_memory, serving
 
 REQUESTS = 500
 PICTURE_BYTES = 8_000_000
@@ -95,13 +95,6 @@ async def drawn(at: Serving) -> int:
     return taken
 
 
-def peak(at: Serving) -> int:
-    """The most memory that the process ever had, in bytes."""
-    status = Path(f"/proc/{at.process.pid}/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
-    return int(line.split()[1]) * 1024
-
-
 @pytest.mark.slow
 def test_500_slow_requests_with_results_of_8_mb_do_not_pile_up(tmp_path: Path) -> None:
     with painter() as provider:
@@ -118,7 +111,7 @@ def test_500_slow_requests_with_results_of_8_mb_do_not_pile_up(tmp_path: Path) -
                 return await asyncio.gather(*(drawn(at) for _ in range(REQUESTS)))
 
             sizes = asyncio.run(all_of_them())
-            after = peak(at)
+            after = most_memory(at)
 
     assert provider.most_waiting == REQUESTS
     assert min(sizes) > PICTURE_BYTES * 4 / 3
