@@ -101,14 +101,18 @@ class Driving(Generic[T]):
             try:
                 move = partial(self.steps.send, await self._carry_out(send))
             except ProviderError as error:
+                # What is refused without waiting may be asked again without end: others have their turn meanwhile.
+                await anyio.lowlevel.checkpoint()
                 # Thrown in, so that an adapter may know better; what it raises then is what counts.
                 failed = ProviderError(self._completed(self._charged(error.failure)))
                 failed.__cause__ = error
                 move = partial(self.steps.throw, failed)
 
     async def _carry_out(self, send: Send) -> Reply:
-        # So that nothing is begun once the limit has passed, and what is refused without waiting ends there too.
-        await anyio.lowlevel.checkpoint()
+        # So that nothing is begun once the limit has passed, or for a caller who has left.
+        if _clock.now() >= self.limit:
+            raise _OutOfTimeError
+        await anyio.lowlevel.checkpoint_if_cancelled()
         match send.purpose:
             case Purpose.POLL:
                 return await self._poll(send)
@@ -242,7 +246,7 @@ class Driving(Generic[T]):
             failure = Failure(FailureKind.INVALID, f"the request cannot be written as JSON: {error}")
             raise ProviderError(failure) from error
         headers = _lower(send.headers)
-        if send.purpose is Purpose.SUBMIT:
+        if send.purpose is Purpose.SUBMIT and self.headers:
             headers |= {name: value for name, value in _lower(self.headers).items() if name not in FRAMING}
         if media_type is not None and (send.parts or "content-type" not in headers):
             headers["content-type"] = media_type

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urljoin
 
 from pixelrelay.providers.base import Target
@@ -26,6 +27,7 @@ class Origin:
     port: int
 
 
+@lru_cache(maxsize=1024)
 def origin(url: str) -> Origin | None:
     """Where ``url`` leads; ``None`` if it is not a plain http or https address, or names a user."""
     found = _URL.fullmatch(url)

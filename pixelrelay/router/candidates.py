@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import cached_property
+from itertools import accumulate
+from typing import TypeVar
 
 from pixelrelay.config import ResolvedDeployment
 from pixelrelay.config.models import GroupConfig
@@ -17,6 +20,8 @@ from pixelrelay.quotas import Claim, Unit
 from pixelrelay.router.latency import Latency
 from pixelrelay.router.limits import Limit
 from pixelrelay.store.base import Offer
+
+KeyT = TypeVar("KeyT", bound=Hashable)
 
 TYPICAL_SIZE = Size(1024, 1024)
 """What a picture is taken to be where the size is left to the provider."""
@@ -158,13 +163,42 @@ def _capacity(deployment: ResolvedDeployment) -> float:
     return min(under_way, default=TYPICAL_SECONDS * deployment.weight)
 
 
+class Candidates(tuple[Candidate, ...]):
+    """Those that a strategy chooses among, and what it goes by that does not change, found out once for all requests.
+
+    Who is in them is told by identity alone.
+    """
+
+    @cached_property
+    def weights(self) -> Sequence[float]:
+        """Of each the sum of its weight and those of all before it."""
+        return tuple(accumulate(candidate.deployment.weight for candidate in self))
+
+    @cached_property
+    def by_order(self) -> Sequence[Candidates]:
+        """Those of one ``order`` together, the lowest first."""
+        tiers = self._apart(lambda candidate: candidate.deployment.order)
+        return tuple(tiers[order] for order in sorted(tiers))
+
+    @cached_property
+    def by_pricing(self) -> Sequence[Candidates]:
+        """Those together that any request costs the same at."""
+        return tuple(self._apart(lambda candidate: candidate.pricing).values())
+
+    def _apart(self, key: Callable[[Candidate], KeyT]) -> dict[KeyT, Candidates]:
+        apart: dict[KeyT, list[Candidate]] = {}
+        for candidate in self:
+            apart.setdefault(key(candidate), []).append(candidate)
+        return {kind: self if len(apart) == 1 else Candidates(those) for kind, those in apart.items()}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Group:
     """A model group: its deployments, and how it is configured."""
 
     name: str
     config: GroupConfig
-    candidates: tuple[Candidate, ...]
+    candidates: Candidates
     _alike: tuple[tuple[Candidate, tuple[Candidate, ...]], ...] = field(init=False)
     """Deployments that can do the same and are treated alike, behind one of them."""
 
@@ -182,7 +216,7 @@ class Group:
         tags: frozenset[str],
         region: str | None,
         limits: Sequence[Limit] = (),
-    ) -> tuple[Sequence[Candidate], Mapping[str, tuple[str, ...]]]:
+    ) -> tuple[Candidates, Mapping[str, tuple[str, ...]]]:
         """Who can serve ``request`` with ``images`` pictures in one call; and of the others, what each lacks.
 
         Capabilities are compared once for all deployments that share them, so a group of a thousand costs as one.
@@ -207,7 +241,7 @@ class Group:
                 missing = candidate.refused_by(caps)
             if missing:
                 unfit[candidate.name] = (*unfit.get(candidate.name, ()), *missing)
-        return [candidate for candidate in self.candidates if candidate.name not in unfit], unfit
+        return Candidates(candidate for candidate in self.candidates if candidate.name not in unfit), unfit
 
 
 def _missing_labels(deployment: ResolvedDeployment, tags: frozenset[str], region: str | None) -> tuple[str, ...]:

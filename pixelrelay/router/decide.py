@@ -7,12 +7,12 @@ Within a group it tries nobody twice while another is untried, save one that ans
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Literal, TypeAlias
 
 from pixelrelay.outcomes import Charge, Failure, FailureKind
-from pixelrelay.router.candidates import Candidate
+from pixelrelay.router.candidates import Candidate, Candidates
 from pixelrelay.router.limits import Exhausted
 from pixelrelay.router.plan import Leg, Plan
 from pixelrelay.router.reactions import REACTIONS, Again, Elsewhere
@@ -83,7 +83,7 @@ class Ask:
     """Reserve a place for one attempt with one of these."""
 
     leg: Leg
-    candidates: Sequence[Candidate]
+    candidates: Candidates
     patience: float
     """Seconds to wait for it at most."""
     final: bool
@@ -125,7 +125,7 @@ class _Option:
     """A leg and those of it that may be asked next."""
 
     leg: Leg
-    candidates: Sequence[Candidate] = field(default=())
+    candidates: Candidates
     not_before: float = float("-inf")
 
 
@@ -174,7 +174,7 @@ def _legs(story: Story) -> Sequence[Leg]:
         return legs
     bound = _bound_to(story)
     return [
-        replace(leg, candidates=[candidate for candidate in leg.candidates if candidate.model not in refused])
+        replace(leg, candidates=Candidates(each for each in leg.candidates if each.model not in refused))
         for leg in legs
         if bound in {None, leg.name}
     ]
@@ -202,7 +202,7 @@ def _options(story: Story, backoff: float) -> list[_Option]:
     names = {tried.candidate.name for tried in tries}
     options = []
     for leg in legs:
-        fresh = [c for c in leg.candidates if c.name not in names] if names else leg.candidates
+        fresh = Candidates(c for c in leg.candidates if c.name not in names) if names else leg.candidates
         if fresh:
             options.append(_Option(leg, fresh))
         elif again := _again(tries, leg, Again.ONCE, backoff):
@@ -223,7 +223,7 @@ def _again(tries: Sequence[Tried], leg: Leg, kind: Again, backoff: float) -> _Op
     if not once:
         return None
     pause = min(LONGEST_BACKOFF, BACKOFF * 2.0 ** (len(tries) - 1)) * backoff
-    return _Option(leg, [tried.candidate for tried in once], min(tried.at for tried in once) + pause)
+    return _Option(leg, Candidates(tried.candidate for tried in once), min(tried.at for tried in once) + pause)
 
 
 def _ask(story: Story, options: Sequence[_Option], now: float) -> Step:

@@ -119,7 +119,7 @@ def _from(request: ImageRequest, place: int, count: int, plan: Plan) -> ImageReq
     everybody in the plan takes.
     """
     if request.seed is None or place == 0:
-        return replace(request, n=count)
+        return request if count == request.n else replace(request, n=count)
     legs = (*plan.legs, *plan.moderated)
     rows = (candidate.deployment.capabilities for leg in legs for candidate in leg.candidates)
     highest = min((can.max_seed for can in rows if can.max_seed is not None), default=inf)

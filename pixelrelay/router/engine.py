@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from itertools import islice
 from random import Random
-
-import anyio
+from typing import overload
 
 from pixelrelay import _clock
 from pixelrelay._transport.progress import Progress
@@ -20,7 +18,6 @@ from pixelrelay.events import (
     AttemptAdvanced,
     AttemptFinished,
     AttemptStarted,
-    Event,
     FellBack,
     WaitFinished,
     WaitStarted,
@@ -35,7 +32,8 @@ from pixelrelay.router.plan import Plan
 from pixelrelay.router.reactions import LOUD, report_of
 from pixelrelay.router.retry_budget import RetryBudget
 from pixelrelay.router.strategies import STRATEGIES, StrategyName
-from pixelrelay.store.base import Full, Report, Reservation, Store, StoreLostError, Ticket, Verdict
+from pixelrelay.router.telling import Telling
+from pixelrelay.store.base import Full, Offer, Report, Reservation, Store, StoreLostError, Ticket, Verdict
 
 log = logging.getLogger("pixelrelay")
 
@@ -43,8 +41,6 @@ HANGING = 3.0
 """Times what it is thought to take: after so long without an answer, something is wrong with the deployment."""
 ASKED_FIRST = 8
 """Of a large group, so many are put in order and asked before all are: one of them nearly always has room."""
-SETTLE_GRACE = 2.0
-"""Seconds that settling may take when the caller is gone."""
 
 
 @dataclass(slots=True)
@@ -98,12 +94,50 @@ class Call:
         return next((Exhausted(limit, short) for limit in found if short is not None), None)
 
 
+class _Offers(Sequence[Offer]):
+    """What each of so many candidates would take, the best first: put in order, and found out, when it is asked for.
+
+    Mostly the first has room, and what the others would take need not be known.
+    """
+
+    def __init__(self, order: Iterator[Candidate], count: int, offer: Callable[[Candidate], Offer]) -> None:
+        self.candidates: list[Candidate] = []
+        """Those whose offers are known."""
+        self._made: list[Offer] = []
+        self._order = order
+        self._count = count
+        self._offer = offer
+
+    def of(self, count: int) -> _Offers:
+        """The same and further ones, ``count`` in all."""
+        others = _Offers(self._order, count, self._offer)
+        others.candidates, others._made = self.candidates, self._made
+        return others
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Offer: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Offer]: ...
+    def __getitem__(self, index: int | slice) -> Offer | list[Offer]:
+        if isinstance(index, slice):
+            return [self[at] for at in range(*index.indices(self._count))]
+        at = index if index >= 0 else index + self._count
+        if not 0 <= at < self._count:
+            raise IndexError(index)
+        while len(self._made) <= at:
+            candidate = next(self._order)
+            self.candidates.append(candidate)
+            self._made.append(self._offer(candidate))
+        return self._made[at]
+
+
 class Engine:
     """Carries requests through reserve, call and settle. Everything that it shares is handed in."""
 
-    def __init__(
-        self, store: Store, transport: Transport, budget: RetryBudget, tell: Callable[[Event], None], rng: Random
-    ) -> None:
+    def __init__(self, store: Store, transport: Transport, budget: RetryBudget, tell: Telling, rng: Random) -> None:
         self._store = store
         self._transport = transport
         self.budget = budget
@@ -123,8 +157,10 @@ class Engine:
                 paid_for = len(story.tried)
             if isinstance(step, GiveUp):
                 raise GivenUpError(step, story)
-            await _clock.sleep_until(step.not_before)
             began = _clock.now()
+            if step.not_before > began:
+                await _clock.sleep_until(step.not_before)
+                began = _clock.now()
             try:
                 taken = await self._reserve(request, step, call, journal)
             except StoreLostError as lost:
@@ -167,24 +203,24 @@ class Engine:
         self, request: ImageRequest, step: Ask, call: Call, journal: Journal
     ) -> tuple[Candidate, Reservation] | Full:
         strategy = STRATEGIES[call.strategy or step.leg.group.config.strategy]
-        order = strategy(step.candidates, request, self._store, self._rng)
         left = call.policy.deadline - _clock.now()
+        everybody = len(step.candidates)
+        order = strategy(step.candidates, request, self._store, self._rng)
+        offers = _Offers(order, min(ASKED_FIRST, everybody), lambda each: each.offer(request, left, call.limits))
 
-        async def ask(candidates: Sequence[Candidate], patience: float, *, panic: bool) -> Reservation | Ticket | Full:
-            offers = [candidate.offer(request, left, call.limits) for candidate in candidates]
+        async def ask(patience: float, *, panic: bool) -> Reservation | Ticket | Full:
             return await self._store.reserve(
                 offers, patience=patience, within=left, priority=call.priority, panic=panic
             )
 
-        asked = list(islice(order, ASKED_FIRST))
-        all_of_them = len(asked) == len(step.candidates)
-        held = await ask(asked, step.patience if all_of_them else 0.0, panic=step.final and all_of_them)
+        all_of_them = len(offers) == everybody
+        held = await ask(step.patience if all_of_them else 0.0, panic=step.final and all_of_them)
         if isinstance(held, Full) and not all_of_them:
-            asked += order
-            held = await ask(asked, step.patience, panic=step.final)
+            offers = offers.of(everybody)
+            held = await ask(step.patience, panic=step.final)
         if isinstance(held, Ticket):
             held = await self._wait(held, step.leg.name, request, journal)
-        return held if isinstance(held, Full) else (asked[held.index], held)
+        return held if isinstance(held, Full) else (offers.candidates[held.index], held)
 
     async def _wait(self, ticket: Ticket, group: str, request: ImageRequest, journal: Journal) -> Reservation | Full:
         began = _clock.now()
@@ -207,34 +243,37 @@ class Engine:
         journal.degraded |= attempt.held.degraded
         journal.begun += 1
         attempt.number = journal.begun
-        self._tell(
-            AttemptStarted(
-                journal.request_id,
-                attempt.step.leg.name,
-                candidate.name,
-                candidate.deployment.provider.name,
-                number=attempt.number,
-                probe=attempt.held.probe,
-                model=candidate.deployment.target.model,
-                after=attempt.after,
+        if self._tell.observed:
+            self._tell(
+                AttemptStarted(
+                    journal.request_id,
+                    attempt.step.leg.name,
+                    candidate.name,
+                    candidate.deployment.provider.name,
+                    number=attempt.number,
+                    probe=attempt.held.probe,
+                    model=candidate.deployment.target.model,
+                    after=attempt.after,
+                )
             )
-        )
         outcome: Generation | Failure | None = None
         try:
             outcome = await self._drive(attempt)
             return outcome
         finally:
-            # Shielded, because a caller that gave up must still settle: until then the whole fleet would see the
+            # It never waits, so it is done even where the caller has left: until then the whole fleet would see the
             # deployment fuller than it is.
-            with anyio.move_on_after(SETTLE_GRACE, shield=True):
-                await self._store.settle(attempt.held, attempt.report(outcome))
+            await self._store.settle(attempt.held, attempt.report(outcome))
             self._finish(attempt, outcome)
 
     async def _drive(self, attempt: _Attempt) -> Generation | Failure:
         candidate, request = attempt.candidate, attempt.request
-        attempt.progress.listener = lambda progress: self._tell(
-            AttemptAdvanced(attempt.journal.request_id, candidate.name, progress.phase, progress.job, attempt.number)
-        )
+        if self._tell.observed:
+            attempt.progress.listener = lambda progress: self._tell(
+                AttemptAdvanced(
+                    attempt.journal.request_id, candidate.name, progress.phase, progress.job, attempt.number
+                )
+            )
         if attempt.journal.watcher is not None:
             attempt.progress.watcher = attempt.journal.watcher
         try:
@@ -297,6 +336,8 @@ class _Attempt:
     progress: Progress = field(default_factory=Progress)
     started: float = field(default_factory=_clock.now)
     finished: Attempt | None = None
+    _cost: Decimal | None = None
+    """Of what came."""
 
     def report(self, outcome: Generation | Failure | None) -> Report:
         """What the store is told; ``None`` is a caller who left in the middle."""
@@ -308,8 +349,9 @@ class _Attempt:
                 if size is not None:
                     used[Unit.MEGAPIXELS] = len(outcome.images) * size.pixels
                 ours = dict(used)
-                if (cost := self._cost(outcome)) is not None:
-                    ours[Unit.DOLLARS] = micro_dollars(cost)
+                self._cost = actual(self.candidate.deployment.price, outcome, self.request)
+                if self._cost is not None:
+                    ours[Unit.DOLLARS] = micro_dollars(self._cost)
                 return Report(Verdict.WELL, used=used, ours=ours, seen_limits=outcome.seen_limits)
             case Failure():
                 report = replace(report_of(outcome, claims), ours=_back(outcome.charge))
@@ -346,9 +388,6 @@ class _Attempt:
             at_risk=at_risk,
         )
 
-    def _cost(self, generation: Generation) -> Decimal | None:
-        return actual(self.candidate.deployment.price, generation, self.request)
-
     def _abandoned(self) -> Failure:
         return Failure(
             FailureKind.TIMEOUT,
@@ -363,7 +402,7 @@ class _Attempt:
     ) -> tuple[Decimal | None, Decimal | None]:
         """What the attempt cost, and what it may have cost besides."""
         if isinstance(outcome, Generation):
-            return self._cost(outcome), Decimal(0)
+            return self._cost, Decimal(0)
         expected = self.candidate.estimate(self.request)
         match failure.charge if failure else Charge.NONE:
             case Charge.NONE:

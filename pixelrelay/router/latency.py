@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 
 from pixelrelay.images import Size
@@ -12,11 +13,13 @@ WEIGHT = 0.15
 """Of one completion in the average: some seven of them make a new one, however long they take to come."""
 VARIED = 0.25
 """Of one completion in the deviation. This, and four deviations for a slow call, are those of TCP (RFC 6298)."""
+LEAST_SLOWER = 0.1
+"""Of the average, by how much a slow call is slower at the least: a run of like answers makes deviations too small."""
 
 
 def size_class(size: Size | None) -> int:
     """From 0, the smallest; a size left to the provider counts as middling."""
-    return 1 if size is None else sum(size.pixels > limit for limit in CLASSES)
+    return 1 if size is None else bisect_left(CLASSES, size.pixels)
 
 
 @dataclass(slots=True)
@@ -48,10 +51,15 @@ class Latency:
     def slow(self, size: Size | None, images: int = 1) -> float | None:
         """As ``expected``, for a slow call: few take longer."""
         kind = self._nearest(size)
-        return None if kind is None else (self.averages[kind] + 4 * self.deviations[kind]) * _longer(images)
+        if kind is None:
+            return None
+        average = self.averages[kind]
+        return (average + max(4 * self.deviations[kind], LEAST_SLOWER * average)) * _longer(images)
 
     def _nearest(self, size: Size | None) -> int | None:
         kind = size_class(size)
+        if kind in self.averages:
+            return kind
         return min(self.averages, key=lambda known: abs(known - kind), default=None)
 
 

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from pixelrelay.errors import UnknownModelError
 from pixelrelay.images import NOTHING, ImageRequest
-from pixelrelay.router.candidates import Candidate, Group
+from pixelrelay.router.candidates import Candidate, Candidates, Group
 from pixelrelay.router.limits import Limit
 
 
@@ -18,7 +18,7 @@ class Leg:
 
     name: str
     group: Group
-    candidates: Sequence[Candidate]
+    candidates: Candidates
     """In no order: the strategy orders them each time they are asked."""
 
 
@@ -67,7 +67,7 @@ class Fleet:
 def alone(group: Group, candidate: Candidate) -> Group:
     """A single deployment in the place of a group: with the group's ways, without its fallbacks."""
     config = group.config.model_copy(update={"fallbacks": (), "content_rejected_fallbacks": ()})
-    return Group(candidate.name, config, (candidate,))
+    return Group(candidate.name, config, Candidates([candidate]))
 
 
 def plan(
@@ -100,7 +100,7 @@ def plan(
         for group in groups:
             fit, lacking = group.fit(request, images, tags, region, limits)
             unfit.update(lacking)
-            fresh = [c for c in fit if c.name not in taken] if taken else fit
+            fresh = Candidates(c for c in fit if c.name not in taken) if taken else fit
             if len(groups) > 1:
                 taken.update(candidate.name for candidate in fresh)
             if fresh:

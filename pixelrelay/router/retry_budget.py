@@ -23,7 +23,8 @@ class RetryBudget:
     at: float = 0.0
 
     def requested(self) -> RetryBudget:
-        return replace(self, saved=min(MOST_SAVED, self.saved + self.share))
+        saved = min(MOST_SAVED, self.saved + self.share)
+        return self if saved == self.saved else replace(self, saved=saved)
 
     def spent(self, now: float) -> RetryBudget | None:
         """After one further attempt; ``None`` if it is not to be made."""

@@ -17,11 +17,10 @@ from typing import Any
 from pixelrelay import _clock
 from pixelrelay._transport.transport import Transport
 from pixelrelay.config import RelayConfig, load, resolve, warnings_of
-from pixelrelay.cost.spend import Ledger, Spending
+from pixelrelay.cost.spend import Spending
 from pixelrelay.errors import InvalidRequestError, Problem
 from pixelrelay.events import (
     DeploymentChanged,
-    Event,
     Observer,
     RequestFinished,
     RequestPlanned,
@@ -30,7 +29,7 @@ from pixelrelay.events import (
     StoreModeChanged,
 )
 from pixelrelay.images import NOTHING, ImageRequest, Images, InputImage, Operation
-from pixelrelay.router.candidates import Candidate, Group
+from pixelrelay.router.candidates import Candidate, Candidates, Group
 from pixelrelay.router.decide import Policy
 from pixelrelay.router.drawing import complete, draw
 from pixelrelay.router.engine import Call, Delivered, Engine, Journal
@@ -41,6 +40,7 @@ from pixelrelay.router.results import result_of
 from pixelrelay.router.retry_budget import RetryBudget
 from pixelrelay.router.strategies import STRATEGIES, StrategyName
 from pixelrelay.router.streaming import ImageStream, Watcher
+from pixelrelay.router.telling import Telling
 from pixelrelay.store.base import Asked, Change, DeploymentState, ModeChange, Notice, Store
 from pixelrelay.store.health import HealthPolicy
 from pixelrelay.store.opening import open_store
@@ -91,8 +91,7 @@ class Router:
         health = HealthPolicy(**self._config.health.model_dump())
         self._store = store or open_store(self._config, health, self._rng)
         self._transport = transport or Transport(max_reply_bytes=self._config.max_reply_bytes, rng=self._rng)
-        self._observers = list(observers)
-        self._ledger = Ledger()
+        self._tell = Telling(observers)
         self._engine = Engine(self._store, self._transport, _budget(self._config), self._tell, self._rng)
         self._store.listen(self._noticed)
 
@@ -255,7 +254,7 @@ class Router:
 
     def order(self, candidates: Sequence[Candidate], request: ImageRequest, strategy: StrategyName) -> list[Candidate]:
         """The candidates as ``strategy`` would put them now."""
-        return list(STRATEGIES[strategy](candidates, request, self._store, self._rng))
+        return list(STRATEGIES[strategy](Candidates(candidates), request, self._store, self._rng))
 
     def state(self, deployment: str) -> DeploymentState:
         """Quotas used, requests in flight, health and cooldown of one deployment, as known here."""
@@ -263,7 +262,7 @@ class Router:
 
     def spend(self) -> Spending:
         """What was spent through this router since it was made, by deployment, group, provider and tag."""
-        return self._ledger.spending()
+        return self._tell.spending()
 
     async def budgets(self, user: str | None = None) -> Mapping[str, BudgetStanding]:
         """How the configuration's budgets stand, by name, as the store says; those of each user for ``user``.
@@ -291,7 +290,7 @@ class Router:
 
     def observe(self, observer: Observer) -> None:
         """Tell ``observer`` of every event from now on."""
-        self._observers.append(observer)
+        self._tell.add(observer)
 
     def reload(self, source: RelayConfig | str | os.PathLike[str] | Mapping[str, Any]) -> None:
         """Serve new requests by another configuration; those under way end by the one they began with.
@@ -388,7 +387,7 @@ class Router:
             without=without,
             limits=limits,
         )
-        if self._observers:
+        if self._tell.observed:
             legs = tuple((leg.name, tuple(candidate.name for candidate in leg.candidates)) for leg in made.legs)
             self._tell(RequestPlanned(journal.request_id, made.group, legs, made.unfit))
         return made
@@ -422,14 +421,6 @@ class Router:
                 self._tell(StoreModeChanged(mode.value, reason, processes))
             case Asked(step, seconds, error):
                 self._tell(StoreAsked(step, seconds, error))
-
-    def _tell(self, event: Event) -> None:
-        self._ledger(event)
-        for observer in self._observers:
-            try:
-                observer(event)
-            except Exception:
-                log.exception("an observer failed at %s; the request goes on", type(event).__name__)
 
 
 _REQUEST = (
@@ -508,7 +499,7 @@ def _fleet(config: RelayConfig, before: Mapping[str, Candidate]) -> Fleet:
     deployments = resolve(config)
     return Fleet(
         {
-            name: Group(name, written, tuple(candidate(resolved) for resolved in deployments[name]))
+            name: Group(name, written, Candidates(candidate(resolved) for resolved in deployments[name]))
             for name, written in config.models.items()
         },
         config.aliases,

@@ -3,14 +3,16 @@ most requests are served by the first, and a group may have thousands."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
-from itertools import groupby
+from itertools import chain
+from operator import itemgetter
 from random import Random
 from typing import Literal, Protocol, TypeAlias
 
 from pixelrelay.images import ImageRequest
-from pixelrelay.router.candidates import Candidate
+from pixelrelay.router.candidates import Candidate, Candidates
 
 StrategyName: TypeAlias = Literal["least-busy", "usage", "latency", "cost", "weighted", "ordered"]
 
@@ -26,10 +28,10 @@ class Sight(Protocol):
     def in_flight(self, deployment: str) -> int: ...
 
 
-Strategy: TypeAlias = Callable[[Sequence[Candidate], ImageRequest, Sight, Random], Iterator[Candidate]]
+Strategy: TypeAlias = Callable[[Candidates, ImageRequest, Sight, Random], Iterator[Candidate]]
 
 
-def least_busy(fit: Sequence[Candidate], request: ImageRequest, sight: Sight, rng: Random) -> Iterator[Candidate]:  # noqa: ARG001
+def least_busy(fit: Candidates, request: ImageRequest, sight: Sight, rng: Random) -> Iterator[Candidate]:  # noqa: ARG001
     """Of two drawn at random, the one with fewer in flight for its capacity.
 
     Every router of a fleet sees the same loads, a moment old. If each took the least busy of all, they would all
@@ -38,12 +40,12 @@ def least_busy(fit: Sequence[Candidate], request: ImageRequest, sight: Sight, rn
     return _drawn(fit, lambda candidate: _busy(candidate, sight), rng, draws=2)
 
 
-def usage(fit: Sequence[Candidate], request: ImageRequest, sight: Sight, rng: Random) -> Iterator[Candidate]:  # noqa: ARG001
+def usage(fit: Candidates, request: ImageRequest, sight: Sight, rng: Random) -> Iterator[Candidate]:  # noqa: ARG001
     """The lowest share of its quotas used."""
     return _drawn(fit, lambda candidate: sight.utilisation(candidate.name), rng)
 
 
-def latency(fit: Sequence[Candidate], request: ImageRequest, sight: Sight, rng: Random) -> Iterator[Candidate]:
+def latency(fit: Candidates, request: ImageRequest, sight: Sight, rng: Random) -> Iterator[Candidate]:
     """The quickest for this size, by its average and how busy it is.
 
     One that nobody knows goes first while nothing is under way there, and last while something is: it is explored
@@ -59,33 +61,44 @@ def latency(fit: Sequence[Candidate], request: ImageRequest, sight: Sight, rng: 
     return _drawn(fit, seconds, rng)
 
 
-def cost(fit: Sequence[Candidate], request: ImageRequest, sight: Sight, rng: Random) -> Iterator[Candidate]:
+def cost(fit: Candidates, request: ImageRequest, sight: Sight, rng: Random) -> Iterator[Candidate]:
     """The cheapest for this very request, as each is asked it; what has no known price comes last.
 
     Equal prices are ordered as least-busy.
     """
-    known: dict[tuple[int, int, int], tuple[bool, Decimal]] = {}
+    tiers: dict[tuple[bool, Decimal], list[Candidates]] = {}
+    for equals in fit.by_pricing:
+        dollars = equals[0].estimate(request)
+        tiers.setdefault((dollars is None, dollars or Decimal(0)), []).append(equals)
+    cheapest_first = (tier for _, tier in sorted(tiers.items(), key=itemgetter(0)))
+    return _tier_by_tier(
+        (tier[0] if len(tier) == 1 else Candidates(chain.from_iterable(tier)) for tier in cheapest_first),
+        request,
+        sight,
+        rng,
+    )
 
-    def price(candidate: Candidate) -> tuple[bool, Decimal]:
-        pricing = candidate.pricing
-        if pricing not in known:
-            dollars = candidate.estimate(request)
-            known[pricing] = dollars is None, dollars or Decimal(0)
-        return known[pricing]
 
-    return _by_tier(fit, price, request, sight, rng)
-
-
-def ordered(fit: Sequence[Candidate], request: ImageRequest, sight: Sight, rng: Random) -> Iterator[Candidate]:
+def ordered(fit: Candidates, request: ImageRequest, sight: Sight, rng: Random) -> Iterator[Candidate]:
     """By the configured ``order``, the lowest first. Equal ones are ordered as least-busy."""
-    return _by_tier(fit, lambda candidate: candidate.deployment.order, request, sight, rng)
+    return _tier_by_tier(fit.by_order, request, sight, rng)
 
 
-def weighted(fit: Sequence[Candidate], request: ImageRequest, sight: Sight, rng: Random) -> Iterator[Candidate]:  # noqa: ARG001
-    """At random, each first in proportion to its weight (Efraimidis and Spirakis 2006)."""
-    keyed = [(rng.random() ** (1 / candidate.deployment.weight), candidate) for candidate in fit]
-    keyed.sort(key=lambda pair: pair[0], reverse=True)
-    return (candidate for _, candidate in keyed)
+def weighted(fit: Candidates, request: ImageRequest, sight: Sight, rng: Random) -> Iterator[Candidate]:  # noqa: ARG001
+    """At random, each first in proportion to its weight, and again among those that are left."""
+    sums, drawn = fit.weights, set[int]()
+    for _ in range(min(len(fit), LOOKED_AT)):
+        at = min(bisect_right(sums, rng.random() * sums[-1]), len(fit) - 1)
+        if at not in drawn:  # who is drawn twice is left aside, which leaves the others' shares as they are
+            drawn.add(at)
+            yield fit[at]
+    # Drawing on would take ever longer; keys of this kind put the rest in an order of the same odds, all at once
+    # (Efraimidis and Spirakis 2006).
+    rest = [
+        (rng.random() ** (1 / candidate.deployment.weight), at) for at, candidate in enumerate(fit) if at not in drawn
+    ]
+    rest.sort(reverse=True)
+    yield from (fit[at] for _, at in rest)
 
 
 STRATEGIES: Mapping[StrategyName, Strategy] = {
@@ -103,27 +116,29 @@ def _busy(candidate: Candidate, sight: Sight) -> float:
 
 
 def _drawn(
-    fit: Sequence[Candidate], key: Callable[[Candidate], float], rng: Random, draws: int = LOOKED_AT
+    fit: Candidates, key: Callable[[Candidate], float], rng: Random, draws: int = LOOKED_AT
 ) -> Iterator[Candidate]:
     """Again and again the best of some drawn at random; where all are drawn, each is looked at once."""
-    remaining = list(fit)
-    if len(remaining) <= draws:
-        rng.shuffle(remaining)  # equals in random order: the sort keeps it
-        yield from sorted(remaining, key=key)
+    if len(fit) <= draws:
+        yield from sorted(fit, key=lambda candidate: (key(candidate), rng.random()))
         return
-    while remaining:
-        drawn = rng.sample(range(len(remaining)), min(draws, len(remaining)))
-        best = min(drawn, key=lambda index: key(remaining[index]))
-        remaining[best], remaining[-1] = remaining[-1], remaining[best]
-        yield remaining.pop()
+    # Nobody is moved before he is drawn: to copy thousands for the sake of the first would cost more than all else.
+    moved: dict[int, Candidate] = {}
+    for left in range(len(fit), 0, -1):
+        drawn = {at: moved.get(at) or fit[at] for at in _places(left, min(draws, left), rng)}
+        best = min(drawn, key=lambda at: key(drawn[at]))
+        moved[best] = moved.get(left - 1) or fit[left - 1]
+        yield drawn[best]
 
 
-def _by_tier(
-    fit: Sequence[Candidate],
-    tier: Callable[[Candidate], object],
-    request: ImageRequest,
-    sight: Sight,
-    rng: Random,
-) -> Iterator[Candidate]:
-    for _, equals in groupby(sorted(fit, key=tier), key=tier):  # type: ignore[arg-type]  # tiers of one strategy compare
-        yield from least_busy(list(equals), request, sight, rng)
+def _places(among: int, count: int, rng: Random) -> Iterable[int]:
+    """So many different places, in the order in which they were drawn: the first of equals is then any of them."""
+    places: dict[int, None] = {}
+    while len(places) < count:
+        places[int(rng.random() * among)] = None
+    return places
+
+
+def _tier_by_tier(tiers: Iterable[Candidates], request: ImageRequest, sight: Sight, rng: Random) -> Iterator[Candidate]:
+    for equals in tiers:
+        yield from least_busy(equals, request, sight, rng)

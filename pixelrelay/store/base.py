@@ -222,7 +222,8 @@ class Store(Protocol):
     async def settle(self, reservation: Reservation, report: Report) -> None:
         """Replace what was reserved by what was used, and let quotas and health learn.
 
-        Settling again changes nothing.
+        It never waits, so that it is done even where its caller has been cancelled: whom else it concerns is told in
+        the background. Settling again changes nothing.
         """
 
     def state(self, deployment: str) -> DeploymentState:

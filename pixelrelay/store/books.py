@@ -254,7 +254,7 @@ class Books:
 
     def utilisation(self, deployment: str, now: float) -> float:
         known = self._deployments.get(deployment)
-        return 0.0 if known is None else max((q.counter.used(now) / q.limit for q in known.quotas), default=0.0)
+        return max([q.counter.used(now) / q.limit for q in known.quotas], default=0.0) if known is not None else 0.0
 
     def deployment(self, name: str) -> DeploymentBook:
         known = self._deployments.get(name)

@@ -85,6 +85,8 @@ class Health:
             case Verdict.WELL if health.ill_until is None or probing:
                 outcomes = (*health.outcomes, True)[-policy.of :]
                 relapses = 0 if outcomes[-policy.settled :] == (True,) * policy.settled else health.relapses
+                if (outcomes, relapses) == (health.outcomes, health.relapses) and health.ill_until is None:
+                    return health  # as nearly always
                 return replace(health, outcomes=outcomes, relapses=relapses, ill_until=None)
             case Verdict.ILL if health.ill_until is None or probing:
                 return health._failed(now, policy, spread, probing)

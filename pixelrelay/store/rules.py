@@ -69,7 +69,8 @@ class Ladder:
 
     def limit(self, configured: int) -> int:
         """What is admitted in place of ``configured``; at least 1."""
-        return max(1, floor(self.largest(configured) * self.factor + 1e-9))
+        largest = self.largest(configured)
+        return largest if self.factor == 1.0 else max(1, floor(largest * self.factor + 1e-9))
 
     def largest(self, configured: int) -> int:
         """What one call may ask for at most: no share that was learned makes a call impossible."""
@@ -116,7 +117,7 @@ class Portion:
     count: int = 1
 
     def of(self, limit: int) -> int:
-        return max(1, limit // self.count + (self.index < limit % self.count))
+        return limit if self.count == 1 else max(1, limit // self.count + (self.index < limit % self.count))
 
     def stretch(self, limit: int) -> float:
         """How many times as long a window lasts."""

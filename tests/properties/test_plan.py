@@ -18,7 +18,7 @@ from pixelrelay.config import load, resolve
 from pixelrelay.images import ImageRequest, InputImage, Operation, Size
 from pixelrelay.providers.adapting import Manner
 from pixelrelay.providers.capabilities import lacks
-from pixelrelay.router.candidates import Candidate
+from pixelrelay.router.candidates import Candidate, Candidates
 from pixelrelay.router.plan import Leg, Plan
 from pixelrelay.router.strategies import LOOKED_AT, STRATEGIES, StrategyName
 from tests.cost.calls import priced
@@ -179,7 +179,7 @@ class Seen:
 def ordered_by(
     strategy: StrategyName, candidates: Sequence[Candidate], seen: Seen | None = None, seed: int = 0
 ) -> list[str]:
-    return [c.name for c in STRATEGIES[strategy](candidates, LIGHTHOUSE, seen or Seen(), Random(seed))]
+    return [c.name for c in STRATEGIES[strategy](Candidates(candidates), LIGHTHOUSE, seen or Seen(), Random(seed))]
 
 
 def leaders(
@@ -187,7 +187,10 @@ def leaders(
 ) -> Counter[str]:
     """Who comes first, over many draws."""
     rng = Random(7)
-    first = (next(iter(STRATEGIES[strategy](candidates, LIGHTHOUSE, seen or Seen(), rng))).name for _ in range(draws))
+    first = (
+        next(iter(STRATEGIES[strategy](Candidates(candidates), LIGHTHOUSE, seen or Seen(), rng))).name
+        for _ in range(draws)
+    )
     return Counter(first)
 
 
@@ -259,7 +262,10 @@ def test_cost_goes_by_the_price_of_this_request_and_unknown_prices_come_last() -
     candidates = [unknown, by_picture, by_size, free]
     assert ordered_by("cost", candidates) == ["free", "by-size", "by-picture", "unknown"]
     large = ImageRequest(Operation.GENERATE, "a lighthouse", size=Size(1440, 1440))
-    assert [c.name for c in STRATEGIES["cost"](candidates, large, Seen(), Random(0))][1:3] == ["by-picture", "by-size"]
+    assert [c.name for c in STRATEGIES["cost"](Candidates(candidates), large, Seen(), Random(0))][1:3] == [
+        "by-picture",
+        "by-size",
+    ]
 
 
 def test_cost_goes_by_what_this_very_request_asks_as_each_is_asked_it() -> None:
@@ -269,7 +275,7 @@ def test_cost_goes_by_what_this_very_request_asks_as_each_is_asked_it() -> None:
 
     def led(**wish: Any) -> str:
         request = replace(LIGHTHOUSE, size=Size(1000, 1000), **wish)
-        return next(iter(STRATEGIES["cost"](candidates, request, Seen(), Random(0)))).name
+        return next(iter(STRATEGIES["cost"](Candidates(candidates), request, Seen(), Random(0)))).name
 
     assert led(quality="low") == "by-quality"
     assert led(quality="high") == led() == "by-input"

@@ -10,7 +10,7 @@ from typing import Any
 from pixelrelay.config import ResolvedDeployment, load, resolve
 from pixelrelay.config.models import GroupConfig
 from pixelrelay.images import ImageRequest, Operation, Size
-from pixelrelay.router.candidates import Candidate, Group
+from pixelrelay.router.candidates import Candidate, Candidates, Group
 from pixelrelay.router.plan import Leg, Plan
 
 LIGHTHOUSE = ImageRequest(Operation.GENERATE, "a lighthouse", size=Size(256, 256))
@@ -42,11 +42,11 @@ def candidate(name: str, model: str = "FLUX.2-pro", **changes: Any) -> Candidate
 
 
 def group(name: str, candidates: Sequence[Candidate], **settings: Any) -> Group:
-    return Group(name, _any()[0].model_copy(update=settings), tuple(candidates))
+    return Group(name, _any()[0].model_copy(update=settings), Candidates(candidates))
 
 
 def leg(name: str, *candidates: Candidate, patience: float = 5.0) -> Leg:
-    return Leg(name, group(name, candidates, patience=patience), candidates)
+    return Leg(name, group(name, candidates, patience=patience), Candidates(candidates))
 
 
 def plan_of(*legs: Leg, moderated: Sequence[Leg] = ()) -> Plan:

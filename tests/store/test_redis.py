@@ -525,3 +525,20 @@ async def test_what_was_taken_ahead_and_not_used_is_given_back(server: RedisServ
         await asyncio.sleep(2 * HELD)
         assert len(await taken(other, big, left)) == left
         assert await take(one, big) is None
+
+
+@pytest.mark.parametrize("away", [False, True])
+async def test_settling_waits_for_nothing_even_where_the_server_hangs(server: RedisServer, away: bool) -> None:
+    async with fleet_of(server) as fleet:
+        one, other = fleet.process(), fleet.process()
+        held = await take(one, at_a_time(1))
+        assert held is not None
+        if away:
+            server.pause()
+        with pytest.raises(StopIteration):
+            one.settle(held, WELL).send(None)
+        server.resume()
+        await until(lambda: one.degraded is False)
+        async with asyncio.timeout(SOON):
+            while await take(other, at_a_time(1)) is None:  # noqa: ASYNC110 - another store sets no event here
+                await asyncio.sleep(0.01)
