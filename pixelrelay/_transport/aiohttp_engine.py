@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import aiohttp
@@ -19,6 +20,8 @@ from pixelrelay._transport.framing import KEEP_ALIVE, Pieces, ReplyBody, reason,
 from pixelrelay.providers.base import Reply
 
 LONGEST_HEADER = 64 * 1024
+AT_ONCE = 32 * 1024
+"""Bytes of a body that are written in one step: aiohttp itself waits for none so small."""
 
 
 class AiohttpEngine:
@@ -26,31 +29,43 @@ class AiohttpEngine:
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self._tls = tls or httpx2.create_ssl_context()
-        self._shared = self._open()
+        self._connector = self._connecting()
+        # Two sessions over the same connections: a body tells itself that it was sent, and being told costs time.
+        self._telling, self._silent = _session(self._connector, tells=True), _session(self._connector, tells=False)
 
     async def send(self, outgoing: Outgoing, on_sent: Callable[[], None]) -> Reply:
+        sending = _Sending(outgoing, on_sent)
         if outgoing.address is None:
-            return await _Sending(outgoing, on_sent).through(self._shared)
+            return await sending.through(self._telling if sending.body is None else self._silent)
         # Of its own, so that a connection to a checked address is never one that was made for something else.
-        async with self._open() as own:
-            return await _Sending(outgoing, on_sent).through(own)
+        own = self._connecting()
+        async with own, _session(own, tells=True) as session:
+            return await sending.through(session)
 
     async def aclose(self) -> None:
-        await self._shared.close()
+        await self._telling.close()
+        await self._silent.close()
+        await self._connector.close()
 
-    def _open(self) -> aiohttp.ClientSession:
-        tracing = aiohttp.TraceConfig()
-        tracing.on_request_headers_sent.append(_headers_sent)
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE, ssl=self._tls),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=("accept", "accept-encoding", "content-type", "user-agent"),
-            auto_decompress=False,
-            trust_env=False,
-            max_line_size=LONGEST_HEADER,
-            max_field_size=LONGEST_HEADER,
-            trace_configs=[tracing],
-        )
+    def _connecting(self) -> aiohttp.TCPConnector:
+        return aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE, ssl=self._tls)
+
+
+def _session(connector: aiohttp.TCPConnector, *, tells: bool) -> aiohttp.ClientSession:
+    """``tells``: whether a ``_Sending`` hears when its headers are sent."""
+    tracing = aiohttp.TraceConfig()
+    tracing.on_request_headers_sent.append(_headers_sent)
+    return aiohttp.ClientSession(
+        connector=connector,
+        connector_owner=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        skip_auto_headers=("accept", "accept-encoding", "content-type", "user-agent"),
+        auto_decompress=False,
+        trust_env=False,
+        max_line_size=LONGEST_HEADER,
+        max_field_size=LONGEST_HEADER,
+        trace_configs=[tracing] if tells else None,
+    )
 
 
 async def _headers_sent(session: aiohttp.ClientSession, context: Any, params: Any) -> None:  # noqa: ARG001
@@ -68,7 +83,7 @@ class _Body(Payload):
 
     def __init__(self, data: Body, quiet: float, on_sent: Callable[[], None]) -> None:
         super().__init__(data)
-        self._size = len(data)
+        self._size: int = len(data)
         self._quiet = quiet
         self._on_sent = on_sent
         self._transport: asyncio.WriteTransport | None = None
@@ -85,15 +100,25 @@ class _Body(Payload):
         if transport is not None:
             # From here ``drain`` waits until nothing is left in the buffer. (Not 0: asyncio's TLS would never resume.)
             transport.set_write_buffer_limits(high=1, low=0)
-        async with asyncio.timeout(self._quiet):
-            left = len(self._value)
-            async for piece in Pieces(self._value):
-                left -= len(piece)
-                self._unwritten = left > 0
-                await writer.write(piece)
-                await writer.drain()
+        if transport is not None and isinstance(self._value, bytes) and len(self._value) <= AT_ONCE:
+            self._unwritten = False
+            await writer.write(self._value)
+            if transport.get_write_buffer_size():  # nearly always it has left by now, and no timer was needed
+                async with asyncio.timeout(self._quiet):
+                    await writer.drain()
+        else:
+            async with asyncio.timeout(self._quiet):
+                await self._write_in_pieces(writer)
         self._transport = None
         self._on_sent()
+
+    async def _write_in_pieces(self, writer: AbstractStreamWriter) -> None:
+        left = len(self._value)
+        async for piece in Pieces(self._value):
+            left -= len(piece)
+            self._unwritten = left > 0
+            await writer.write(piece)
+            await writer.drain()
 
     def give_up(self, *, cancelled: bool) -> None:
         """Settle whether it left whole, when nobody waits any longer: what has not left must not leave later."""
@@ -137,7 +162,7 @@ class _Sending:
 
     async def _exchange(self, session: aiohttp.ClientSession) -> Reply:
         outgoing = self._outgoing
-        url, hostname = URL(outgoing.url, encoded=True), None  # as it is: a signed URL may not be quoted anew
+        url, hostname = _url(outgoing.url), None
         if outgoing.address is not None:
             hostname, url = url.raw_host, url.with_host(outgoing.address)
         async with session.request(
@@ -147,7 +172,7 @@ class _Sending:
             data=self.body,
             allow_redirects=False,
             server_hostname=hostname,
-            timeout=self._timeout(),
+            timeout=_timeout(outgoing.connect_timeout, outgoing.first_byte_timeout),
             trace_request_ctx=self,
         ) as response:
             headers = reply_headers(response.headers.items())
@@ -155,15 +180,6 @@ class _Sending:
             async for chunk in response.content.iter_any():
                 body.feed(chunk)
             return Reply(response.status, headers, body.whole())
-
-    def _timeout(self) -> aiohttp.ClientTimeout:
-        outgoing = self._outgoing
-        return aiohttp.ClientTimeout(
-            total=None,
-            connect=outgoing.connect_timeout,
-            sock_read=outgoing.first_byte_timeout,
-            ceil_threshold=float("inf"),
-        )
 
     def _failed(self, error: Exception) -> EngineError:
         quiet = f"{self._outgoing.first_byte_timeout:g} s"
@@ -180,3 +196,14 @@ class _Sending:
                 return CutError("sent, and the answer was cut short or was not HTTP")
             case _:
                 return CutError(f"sent, and no whole answer came: {reason(error)}")
+
+
+@lru_cache(maxsize=256)
+def _url(text: str) -> URL:
+    """As it is: a signed URL may not be quoted anew."""
+    return URL(text, encoded=True)
+
+
+@lru_cache(maxsize=64)
+def _timeout(connect: float, quiet: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, connect=connect, sock_read=quiet, ceil_threshold=float("inf"))

@@ -58,6 +58,9 @@ class Multipart:
 
 Body: TypeAlias = bytes | Multipart
 
+# Escaped to ASCII: a lone surrogate in a prompt is then the provider's to judge, and no error of ours.
+_in_json = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
 
 def pieces(body: Body) -> Iterator[bytes]:
     """The body from its beginning, in pieces of at most ``PIECE`` bytes."""
@@ -78,8 +81,7 @@ def encode(send: Send) -> tuple[Body | None, str | None]:
         return form, form.media_type
     if send.json is None:
         return None, None
-    # Escaped to ASCII: a lone surrogate in a prompt is then the provider's to judge, and no error of ours.
-    return json.dumps(send.json, separators=(",", ":"), allow_nan=False).encode("ascii"), "application/json"
+    return _in_json(send.json).encode("ascii"), "application/json"
 
 
 def _content(data: bytes | str | Spooled) -> bytes | RawIOBase:

@@ -250,9 +250,11 @@ class Driving(Generic[T]):
             headers |= {name: value for name, value in _lower(self.headers).items() if name not in FRAMING}
         if media_type is not None and (send.parts or "content-type" not in headers):
             headers["content-type"] = media_type
-        if self.target.credential is not None and send.purpose is not Purpose.DOWNLOAD:
-            written = replace(send, headers=dict(headers), json=None, parts=(), body=body)
-            headers |= _lower(await self.target.credential.headers(written))
+        credential = self.target.credential
+        if credential is not None and send.purpose is not Purpose.DOWNLOAD:
+            if credential.signs:
+                send = replace(send, headers=dict(headers), json=None, parts=(), body=body)
+            headers |= _lower(await credential.headers(send))
         return Outgoing(
             send.method,
             send.url,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from anyio import to_thread
 
@@ -21,6 +21,8 @@ TokenProvider: TypeAlias = Callable[[], str | Awaitable[str]]
 @dataclass(frozen=True, slots=True)
 class Bearer:
     """A token that is asked for before each call, in a worker thread where asking may block."""
+
+    signs: ClassVar[bool] = False
 
     provider: TokenProvider = field(repr=False)
     what: str

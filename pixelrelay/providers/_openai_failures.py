@@ -96,12 +96,13 @@ def seen_limits(headers: Mapping[str, str]) -> tuple[SeenLimit, ...]:
     """
     stated = (("requests", Unit.REQUESTS), ("images", Unit.IMAGES))
     limits = (
-        SeenLimit(unit, _whole(headers.get(f"x-ratelimit-limit-{name}")))
+        SeenLimit(unit, _whole(headers[f"x-ratelimit-limit-{name}"]))
         for name, unit in stated
-        if (duration(headers.get(f"x-ratelimit-reset-{name}", "0")) or 0.0) <= WINDOW
+        if f"x-ratelimit-limit-{name}" in headers
+        and (duration(headers.get(f"x-ratelimit-reset-{name}", "0")) or 0.0) <= WINDOW
     )
     return tuple(limit for limit in limits if limit.limit > 0)
 
 
-def _whole(text: str | None) -> int:
-    return int(text) if text is not None and text.strip().isdecimal() else 0
+def _whole(text: str) -> int:
+    return int(text) if text.strip().isdecimal() else 0

@@ -132,7 +132,8 @@ def exchange(
     limits = seen_limits(reply.headers) if states_limits else ()
     if not reply.ok:
         raise ProviderError(replace(failure(reply), seen_limits=limits))
-    return replace((yield from (pictures or generation)(reply, request)), seen_limits=limits)
+    drawn = yield from (pictures or generation)(reply, request)
+    return replace(drawn, seen_limits=limits) if limits else drawn
 
 
 def generation(reply: Reply, request: ImageRequest) -> Exchange:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from threading import Lock
+from typing import ClassVar
 
 from anyio import to_thread
 from botocore.auth import SigV4Auth
@@ -32,6 +33,8 @@ class Sigv4:
     the part of them), container, instance. That may block, and is done in a worker thread, before every request, so
     that keys that expire are renewed in time.
     """
+
+    signs: ClassVar[bool] = True
 
     service: str
     region: str

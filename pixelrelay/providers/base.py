@@ -106,10 +106,13 @@ Question: TypeAlias = Generator[Send, Reply, str]
 class Credential(Protocol):
     """What proves who is asking. Its ``repr`` shows no secret."""
 
+    signs: ClassVar[bool]
+    """Whether it goes by what is sent, so that this has to be written out first."""
+
     async def headers(self, send: Send) -> Mapping[str, str]:
         """The headers to add to ``send``. Raises ``ProviderError(UNAUTHORISED)`` if none can be had.
 
-        The transport has written ``send`` out by then, so that it can be signed: its ``body`` is what will be sent to
+        For one that signs, the transport has written ``send`` out by then: its ``body`` is what will be sent to
         the byte, and its ``headers``, in lower case, hold the content type. Of a form, which is sent in pieces,
         ``bytes(send.body)`` joins it: only for those who need it.
         """
@@ -118,6 +121,8 @@ class Credential(Protocol):
 @dataclass(frozen=True, slots=True)
 class ApiKey:
     """A fixed key in one header."""
+
+    signs: ClassVar[bool] = False
 
     header: str
     key: SecretStr

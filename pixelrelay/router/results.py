@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from operator import attrgetter
 
 from pixelrelay import _clock
 from pixelrelay.cost.exact import total
@@ -35,7 +36,7 @@ def _as_asked(image: Image, request: ImageRequest) -> Image:
 
 
 def _route(model: str, drawn: Drawn, journal: Journal) -> Route:
-    attempts = tuple(sorted(journal.attempts, key=lambda attempt: attempt.started))
+    attempts = tuple(sorted(journal.attempts, key=attrgetter("started")))
     lead = drawn.parts[0].candidate
     return Route(
         request_id=journal.request_id,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
 from itertools import pairwise
+from typing import ClassVar
 
 import anyio
 import pytest
@@ -456,6 +457,8 @@ async def test_a_body_that_is_not_json_is_the_requests_fault() -> None:
 
 async def test_a_credential_that_cannot_be_had_sends_nothing() -> None:
     class Nobody:
+        signs: ClassVar[bool] = False
+
         async def headers(self, send: Send) -> dict[str, str]:
             raise ProviderError(Failure(FailureKind.UNAUTHORISED, f"no token for {send.method}"))
 
@@ -469,6 +472,8 @@ async def test_a_credential_is_shown_what_will_be_sent_to_the_byte() -> None:
     seen: list[Send] = []
 
     class Signer:
+        signs: ClassVar[bool] = True
+
         async def headers(self, send: Send) -> dict[str, str]:
             seen.append(send)
             return {"Authorization": "signed"}
@@ -494,6 +499,7 @@ async def test_a_credential_is_shown_what_will_be_sent_to_the_byte() -> None:
 
 async def test_an_accepted_job_outlives_a_token_that_cannot_be_refreshed_for_a_while() -> None:
     class Flaky:
+        signs: ClassVar[bool] = False
         calls = 0
 
         async def headers(self, send: Send) -> dict[str, str]:  # noqa: ARG002 - a credential's signature
