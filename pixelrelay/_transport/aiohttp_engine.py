@@ -119,6 +119,8 @@ class _Body(Payload):
             self._unwritten = left > 0
             await writer.write(piece)
             await writer.drain()
+            if not left:
+                break  # to find that there is no further one takes a disk's time, in which the answer may come
 
     def give_up(self, *, cancelled: bool) -> None:
         """Settle whether it left whole, when nobody waits any longer: what has not left must not leave later."""
