@@ -495,7 +495,7 @@ async def test_a_file_that_is_let_go_midway_is_read_no_further(engine: Engine) -
     arrived, said = await cancelled_while_nobody_reads(engine, form)
     file.close()
 
-    assert 0 < arrived < len(form)
+    assert arrived < len(form)
     assert not said
 
 
