@@ -178,6 +178,8 @@ class BudgetStanding:
     """Seconds until some of what is used counts no more; ``None`` where nothing is used."""
     at_least: bool = False
     """Whether more may have been spent: it lets in what has no price."""
+    age: float = 0.0
+    """Seconds since it stood so, where a shared store told of it; infinity where nothing was heard of it yet."""
 
 
 def standing_of(limit: Limit, state: BudgetState) -> BudgetStanding:
@@ -185,4 +187,4 @@ def standing_of(limit: Limit, state: BudgetState) -> BudgetStanding:
     assert limit.quota.span is not None
     used, reserved = (Decimal(amount).scaleb(-6) for amount in (state.used, state.reserved))
     window, at_least = in_words(limit.quota.span), limit.unpriced == "allow"
-    return BudgetStanding(limit.name, limit.dollars, window, used, reserved, state.frees, at_least)
+    return BudgetStanding(limit.name, limit.dollars, window, used, reserved, state.frees, at_least, state.age)

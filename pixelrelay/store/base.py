@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from math import inf
 from typing import Literal, Protocol, TypeAlias
 
 from pixelrelay.images import NOTHING
@@ -141,6 +142,8 @@ class QuotaState:
     """What is admitted in its place, by what the provider's answers taught; the same where they taught nothing."""
     stated: int | None = None
     """The limit that the provider's answers name, where they do; ``None`` for concurrent slots."""
+    age: float = field(default=0.0, compare=False)
+    """Seconds since it stood so, where somebody else counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,8 @@ class BudgetState:
     """Of that, what attempts under way may yet cost."""
     frees: float | None = None
     """Seconds until some of what is used counts no more; ``None`` where nothing is used."""
+    age: float = field(default=inf, compare=False)
+    """Seconds since it stood so, where somebody else counts; infinity where nothing was heard of it yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +170,8 @@ class DeploymentState:
     """Seconds until it may be tried again; 0 if it may be now."""
     quotas: Mapping[str, QuotaState] = field(default=NOTHING)
     """By quota key, of the quotas of its account that have been claimed for it."""
+    age: float = field(default=inf, compare=False)
+    """Seconds since it stood so, where somebody else counts; infinity where nothing was heard of it yet."""
 
     @property
     def utilisation(self) -> float:

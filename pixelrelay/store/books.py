@@ -242,7 +242,7 @@ class Books:
             return DeploymentState()
         cooling = max([known.health.free_at(now), *(quota.cooling_until for quota in known.quotas)]) - now
         quotas = {quota.spec.key: quota.state(now) for quota in known.quotas}
-        return DeploymentState(known.in_flight, known.health.probation(now), max(0.0, cooling), quotas)
+        return DeploymentState(known.in_flight, known.health.probation(now), max(0.0, cooling), quotas, age=0.0)
 
     def budget(self, spec: Quota, now: float) -> BudgetState:
         known = self._quotas.get(spec.key)

@@ -148,7 +148,7 @@ class BudgetCounter:
         first = part - before(self.span)
         reserved = sum(amount for amount, at in self._entries.values() if at >= first)
         used = self._in_window(part, self._booked)
-        return BudgetState(used, reserved, self._frees(part, now) if used else None)
+        return BudgetState(used, reserved, self._frees(part, now) if used else None, age=0.0)
 
     def _frees(self, part: int, now: float) -> float:
         counted = (at for at in sorted(self._booked) if self._booked[at] and at >= part - before(self.span))

@@ -121,8 +121,8 @@ class Seen:
         probation = Probation(self.raw[1])
         if probation is Probation.COOLING and not cooling:
             probation = Probation.PROBING
-        states = {claim.quota.key: quotas[claim.quota.key].state() for claim in self.claims}
-        return DeploymentState(self.in_flight, probation, cooling, states)
+        states = {claim.quota.key: quotas[claim.quota.key].state(now) for claim in self.claims}
+        return DeploymentState(self.in_flight, probation, cooling, states, now - self.at)
 
 
 @dataclass(slots=True)
@@ -133,10 +133,10 @@ class SeenQuota:
     raw: Raw
     at: float
 
-    def state(self) -> QuotaState:
+    def state(self, now: float) -> QuotaState:
         concurrent = self.quota.unit is Unit.CONCURRENT
         stated = self.raw[2] if len(self.raw) > 2 and not concurrent else None
-        return QuotaState(self.quota.unit, self.raw[0], self.quota.limit, self.raw[1], stated)
+        return QuotaState(self.quota.unit, self.raw[0], self.quota.limit, self.raw[1], stated, now - self.at)
 
 
 @dataclass(slots=True)
@@ -153,11 +153,12 @@ class SeenBudget:
         return frees is None or (isinstance(self.quota.span, Calendar) and now - self.at >= frees)
 
     def state(self, now: float) -> BudgetState:
+        age = now - self.at
         if self.is_over(now):
-            return BudgetState()
+            return BudgetState(age=age)
         told = budget_state(self.raw)
-        return replace(told, frees=None if told.frees is None else max(0.0, told.frees - (now - self.at)))
+        return replace(told, frees=None if told.frees is None else max(0.0, told.frees - age), age=age)
 
 
 def budget_state(raw: Raw) -> BudgetState:
-    return BudgetState(raw[0], raw[1], float(raw[2]) if len(raw) > 2 else None)
+    return BudgetState(raw[0], raw[1], float(raw[2]) if len(raw) > 2 else None, age=0.0)

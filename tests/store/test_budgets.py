@@ -315,8 +315,11 @@ async def test_a_process_that_is_idle_hears_of_what_the_others_spend(server: Ser
         await taken(store, offer("east", 10, daily))
     await taken(here, offer("east", 30, daily))
     await anyio.sleep(5)
+    assert there.budget(daily).used == 20
+    assert there.budget(daily).age == pytest.approx(5, abs=0.1)
+    assert there.state("east").age == pytest.approx(5, abs=0.1)
     await there.tend()
-    assert there.budget(daily).used == 50
+    assert (there.budget(daily).used, there.budget(daily).age) == (50, 0)
 
 
 async def test_what_was_told_of_a_window_that_has_turned_counts_no_more(server: Server) -> None:

@@ -5,6 +5,8 @@ In the memory of one process, and shared, with the script run by a Redis in Pyth
 
 from __future__ import annotations
 
+from math import inf
+
 import anyio
 import pytest
 
@@ -337,6 +339,15 @@ async def test_in_flight_is_what_has_not_been_settled(make_store: MakeStore) -> 
     await store.settle(held[0], WELL)
     assert store.state("east").in_flight == 2
     assert store.state("nobody").in_flight == 0
+
+
+async def test_what_is_known_is_as_old_as_when_it_was_told(make_store: MakeStore) -> None:
+    store, only = make_store(), offer("east", rate("east", 60))
+    assert store.state("east").age == inf
+    held = await taken(store, only)
+    await anyio.sleep(0.5)
+    await store.settle(held, WELL)
+    assert store.state("east").age == store.state("east").quotas["east"].age == 0
 
 
 async def test_a_fixed_minute_is_counted_by_the_wall_clock_and_safe_at_its_turn(make_store: MakeStore) -> None:
