@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
 
 import typer
@@ -21,8 +18,8 @@ from pixelrelay.config import RelayConfig, load
 from pixelrelay.errors import PixelRelayError
 
 try:
-    from pixelrelay.server.files import PREFIX, Shared
     from pixelrelay.server.serving import Launch, NotServableError, address_of, check, listen, run
+    from pixelrelay.server.shared import sharing
     from pixelrelay.server.workers import Workers, outlive_no_parent
 except ModuleNotFoundError as missing:
     if missing.name is None or missing.name.partition(".")[0] == "pixelrelay":
@@ -74,10 +71,9 @@ def _serve(launch: Launch, log_level: str, source: str) -> None:
 
 
 def _serve_from_several(launch: Launch, log_level: str, listening: socket.socket) -> None:
-    with TemporaryDirectory(prefix=PREFIX) as directory:
-        shared = Shared(Path(directory), secrets.token_bytes(32))
+    with sharing() as shared:
         working = partial(work, replace(launch, shared=shared), log_level)
-        Workers(working, listening, launch.workers, launch.config.server.drain_timeout).run()
+        Workers(working, listening, launch.workers, launch.config.server.drain_timeout, shared.forget).run()
 
 
 def work(launch: Launch, log_level: str, listening: socket.socket) -> None:

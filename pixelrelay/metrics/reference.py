@@ -68,6 +68,7 @@ scrape `generate_latest(observer.exposed)` in any of them. What is counted adds 
 gauges of quotas, attempts under way and health are those of the process that answers, which with a shared store is what
 all of them see; with a store in each process's memory it is that process's share alone. Tell prometheus-client of
 workers that die (`multiprocess.mark_process_dead(pid)`), so that their waiting requests and their mode are forgotten.
+`pixelrelay serve --workers N` does all this by itself.
 
 Processes that share a store and are scraped apart each tell the whole of the metrics marked `max` in the table:
 take the largest of them (`max by (deployment, pool, unit) (pixelrelay_quota_used)`), never their sum. The others are

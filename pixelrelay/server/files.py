@@ -18,6 +18,7 @@ import anyio.to_thread
 from pixelrelay import _clock
 from pixelrelay.config.server import FilesConfig
 from pixelrelay.router.inputs import kind_of
+from pixelrelay.server.shared import Shared
 
 log = logging.getLogger("pixelrelay.server")
 
@@ -32,14 +33,6 @@ _MEDIA_TYPES = {
     "gif": "image/gif",
     "svg": "image/svg+xml",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What processes that serve from one socket share where the configuration names nothing for it."""
-
-    directory: Path
-    secret: bytes = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -61,7 +54,7 @@ class Shelf:
         if config.directory is not None:
             return cls(config, Path(config.directory), secret)
         if shared is not None:
-            return cls(config, shared.directory, secret)
+            return cls(config, shared.files, secret)
         return cls(config, Path(tempfile.mkdtemp(prefix=PREFIX)), secret, temporary=True)
 
     async def put(self, data: bytes) -> str | None:

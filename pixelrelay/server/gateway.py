@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -28,7 +29,7 @@ from pixelrelay.server.answers import JSON, Answer, StalledError, while_connecte
 from pixelrelay.server.asking import named_models, read_asked
 from pixelrelay.server.drawing import Drawing, service_of
 from pixelrelay.server.exposing import Metrics
-from pixelrelay.server.files import Shared, Shelf
+from pixelrelay.server.files import Shelf
 from pixelrelay.server.keys import Caller, Keyring
 from pixelrelay.server.live import Live
 from pixelrelay.server.loopback import foreign
@@ -36,8 +37,11 @@ from pixelrelay.server.models import models_of
 from pixelrelay.server.openapi import document
 from pixelrelay.server.refusals import INVALID, Refusal, RefusedError, broken, no_such_model, refusal_of
 from pixelrelay.server.routes import routes_of
+from pixelrelay.server.shared import Shared
 from pixelrelay.server.shipped import INDEX, shipped
+from pixelrelay.server.siblings import Siblings
 from pixelrelay.server.telling import Told, sane_id
+from pixelrelay.server.together import together
 from pixelrelay.server.uploads import GoneError, InFlight, Reading
 
 log = logging.getLogger("pixelrelay.server")
@@ -76,6 +80,7 @@ class Gateway:
         self.shelf = Shelf.of(router.config.server.files, shared)
         self.metrics = Metrics.of(router)
         self.live = Live.of(router)
+        self.siblings = Siblings(shared.sockets) if shared is not None else None
         self._since = int(_clock.wall())
         self._degraded = False
         self._keyring: tuple[ServerConfig, Keyring] | None = None
@@ -92,6 +97,15 @@ class Gateway:
     async def aclose(self) -> None:
         """Delete the files that are this process's alone."""
         await anyio.to_thread.run_sync(self.shelf.clear)
+
+    @asynccontextmanager
+    async def answering_siblings(self) -> AsyncIterator[None]:
+        """Until the block ends, the live page of the other processes shows what this one does as well."""
+        if self.siblings is None:
+            yield
+            return
+        async with self.siblings.answering(lambda: bodies.json_of(self._document())):
+            yield
 
     @property
     def server(self) -> ServerConfig:
@@ -216,8 +230,12 @@ class Gateway:
         if not self.caller(Headers(scope=scope)).is_master:
             message = "The fleet is shown to the master key alone; this one may draw."
             raise RefusedError(Refusal(403, INVALID, "not_allowed", message))
-        document = self.live.document(requests=self.in_flight.requests, draining=self.draining)
-        await answer.whole(200, JSON | {"cache-control": "no-store"}, bodies.json_of(document))
+        documents, silent = await self.siblings.documents() if self.siblings is not None else ([], 0)
+        shown = together([self._document(), *documents]) | {"silent": silent}
+        await answer.whole(200, JSON | {"cache-control": "no-store"}, bodies.json_of(shown))
+
+    def _document(self) -> dict[str, Any]:
+        return self.live.document(requests=self.in_flight.requests, draining=self.draining)
 
     async def described(self, scope: Scope, receive: Receive, answer: Answer) -> None:  # noqa: ARG002 - no body
         await _json(answer, document())

@@ -13,6 +13,7 @@ from math import floor
 from typing import Any
 
 from pixelrelay import _clock
+from pixelrelay.cost.exact import EXACT
 from pixelrelay.errors import PixelRelayError
 from pixelrelay.events import (
     AttemptAdvanced,
@@ -154,14 +155,17 @@ class Latest:
         """Those that are kept, the latest first."""
         return [story.told() for story in reversed(self._stories.values())]
 
-    def minute(self) -> dict[str, list[int]]:
-        """How many requests were served, and how many were not, in each second of the last minute; the latest last."""
+    def minute(self) -> dict[str, Any]:
+        """How many requests were served, and how many were not, in each second of the last minute; the latest last.
+
+        ``second`` is the latest's number, which is the same for all processes of a machine.
+        """
         now = floor(_clock.now())
         served, failed = [0] * MINUTE, [0] * MINUTE
         for second, good, bad in self._minute:
             if 0 <= now - second < MINUTE:
                 served[second - now - 1], failed[second - now - 1] = good, bad
-        return {"served": served, "failed": failed}
+        return {"second": now, "served": served, "failed": failed}
 
     def _begin(self, event: RequestStarted) -> None:
         if len(self._stories) >= KEPT:
@@ -226,7 +230,7 @@ def _ending(error: BaseException | None) -> str:
 
 def dollars(amount: Decimal | None) -> str | None:
     """As text, so that no digit is lost; ``None`` where nobody knows."""
-    return None if amount is None else format(amount.normalize(), "f")
+    return None if amount is None else format(amount.normalize(EXACT), "f")
 
 
 def _seconds(seconds: float) -> float:

@@ -1,10 +1,14 @@
-"""``/api/live``: the fleet as it stands, what was spent, and the latest requests, in one JSON document."""
+"""What ``/api/live`` tells: the fleet as it stands, what was spent, and the latest requests, in one JSON document.
+
+Here it is that of one process; ``together`` makes one of several.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from statistics import fmean
 from typing import Any
 
@@ -46,18 +50,22 @@ class Live:
 
     def document(self, *, requests: int, draining: bool) -> dict[str, Any]:
         """``requests`` are under way."""
+        store, uptime = self._standing(), round(_clock.now() - self.began, 1)
         router, spending = self.router, self.router.spend()
         states = {c.name: router.state(c.name) for group in router.groups.values() for c in group.candidates}
         quotas = {key: quota for state in states.values() for key, quota in state.quotas.items()}
         budgets = [router.budget(name) for name, budget in router.config.budgets.items() if budget.per is None]
         return {
             "at": round(_clock.wall(), 3),
-            "process": os.getpid(),
-            "uptime": round(_clock.now() - self.began, 1),
+            "uptime": uptime,
             "draining": draining,
+            "workers": [
+                {"process": os.getpid(), "uptime": uptime, "draining": draining, "degraded": store["degraded"]}
+            ],
+            "silent": 0,
             "in_flight": requests,
             "minute": self.latest.minute(),
-            "store": self._standing(),
+            "store": store,
             "spend": _spend(spending.total),
             "budgets": [_budget(standing) for standing in budgets],
             "groups": [_group(group, states, quotas, spending) for group in router.groups.values()],
@@ -102,6 +110,7 @@ def _deployment(
         "tags": sorted(deployment.tags),
         "state": _condition(state),
         "cooling": round(state.cooling, 1),
+        "age": _age(state.age),
         "in_flight": state.in_flight,
         "latency": _latency(candidate.latency.averages.values()),
         "quotas": [_quota(quota, quotas.get(quota.key)) for quota in deployment.quotas],
@@ -116,6 +125,11 @@ def _condition(state: DeploymentState) -> str:
     if state.probation is Probation.WELL:
         return "waiting" if state.cooling > 0 else "well"
     return "cooling" if state.cooling > 0 else "ill"
+
+
+def _age(seconds: float) -> float | None:
+    """Since when it stood so, as this process was told; ``None`` where it was told nothing."""
+    return round(seconds, 3) if isfinite(seconds) else None
 
 
 def _latency(averages: Iterable[float]) -> float | None:
@@ -133,6 +147,7 @@ def _quota(quota: Quota, state: QuotaState | None) -> dict[str, Any]:
         "used": round((state.used if state else 0) / each, 3),
         "limit": quota.limit / each,
         "learned": round((state.learned if state else quota.limit) / each, 3),
+        "age": _age(state.age) if state else None,
     }
 
 
@@ -144,6 +159,7 @@ def _budget(standing: BudgetStanding) -> dict[str, Any]:
         "reserved": dollars(standing.reserved),
         "cap": dollars(standing.cap),
         "at_least": standing.at_least,
+        "age": _age(standing.age),
     }
 
 

@@ -18,10 +18,10 @@ from pixelrelay import _clock
 from pixelrelay.config import RelayConfig
 from pixelrelay.errors import ConfigError
 from pixelrelay.router import Router
-from pixelrelay.server.files import Shared
 from pixelrelay.server.gateway import Gateway
 from pixelrelay.server.loopback import is_loopback
 from pixelrelay.server.protocol import protocol_of
+from pixelrelay.server.shared import Shared
 
 log = logging.getLogger("pixelrelay.server")
 
@@ -114,10 +114,11 @@ async def _serve(launch: Launch, listening: socket.socket) -> None:
         process = _Process(launch, router, gateway, server)
         sweeping = asyncio.get_running_loop().create_task(_sweep(gateway))
         try:
-            with process.signals():
-                if launch.workers > 1:
-                    process.reload()  # what was told to the others before this one listened
-                await server.serve(sockets=[listening])
+            async with gateway.answering_siblings():
+                with process.signals():
+                    if launch.workers > 1:
+                        process.reload()  # what was told to the others before this one listened
+                    await server.serve(sockets=[listening])
             await _settled(server, sweeping)
         finally:
             sweeping.cancel()

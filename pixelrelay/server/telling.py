@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from math import ceil
 
-from pixelrelay.cost.exact import total
+from pixelrelay.cost.exact import EXACT, total
 from pixelrelay.outcomes import Attempt, Route
 from pixelrelay.quotas import Unit
 from pixelrelay.router import Router
@@ -141,7 +141,7 @@ def _in_all(rooms: Sequence[_Room], which: int) -> int:
 
 
 def _dollars(amount: Decimal) -> str:
-    return format(amount.normalize(), "f")
+    return format(amount.normalize(EXACT), "f")
 
 
 def _milliseconds(seconds: float) -> str:

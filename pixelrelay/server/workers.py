@@ -42,12 +42,16 @@ def _end_after(parent: BaseProcess) -> None:
 
 @dataclass(slots=True)
 class Workers:
-    """``count`` processes that each run ``work(socket)``; ``work`` is pickled."""
+    """``count`` processes that each run ``work(socket)``; ``work`` is pickled.
+
+    ``forget`` is called with the id of each that is gone while the others go on.
+    """
 
     work: Callable[[socket.socket], None]
     listening: socket.socket
     count: int
     drain_timeout: float
+    forget: Callable[[int], None]
     _running: list[SpawnProcess] = field(default_factory=list)
     _ending: bool = False
     _wake: threading.Event = field(default_factory=threading.Event)
@@ -75,6 +79,8 @@ class Workers:
         for gone in [worker for worker in self._running if not worker.is_alive()]:
             log.error("worker %s ended with code %s; another takes its place", gone.pid, gone.exitcode)
             self._running.remove(gone)
+            if gone.pid is not None:
+                self.forget(gone.pid)
         if len(self._running) == self.count or (self._born and time.monotonic() - self._born < REBIRTH):
             return
         spawn = multiprocessing.get_context("spawn")

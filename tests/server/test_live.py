@@ -65,7 +65,7 @@ async def test_a_fleet_that_nobody_asked_yet_is_shown_whole() -> None:
     [east] = told["groups"][0]["deployments"]
     assert (east["name"], east["provider"], east["model"]) == ("east", "azure-foundry", "FLUX.2-pro")
     assert (east["state"], east["in_flight"], east["latency"]) == ("well", 0, None)
-    assert east["quotas"] == [{"unit": "requests", "pool": None, "used": 0, "limit": 60, "learned": 60}]
+    assert east["quotas"] == [{"unit": "requests", "pool": None, "used": 0, "limit": 60, "learned": 60, "age": None}]
     assert east["spend"] == {"known": "0", "at_risk": "0", "unpriced": 0}
     assert told["store"] == {"mode": "alone", "degraded": False, "processes": 1}
     assert [(budget["name"], budget["cap"]) for budget in told["budgets"]] == [("all", "5")]

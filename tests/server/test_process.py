@@ -6,10 +6,12 @@ import json
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx2
@@ -299,9 +301,7 @@ def test_workers_share_one_port_their_quotas_their_links_and_their_metrics(
 ) -> None:
     config = config_of(fleet, store=redis.url)
     config["models"]["images"]["deployments"][0] |= {"requests_per_minute": 8, "shape": "rolling"}
-    (tmp_path / "metrics").mkdir()
-    environ = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics")}
-    with serving(tmp_path / "gateway", config, "--workers", "2", environ=environ) as at:
+    with serving(tmp_path / "gateway", config, "--workers", "2") as at:
         at.until(lambda: len(pids(at)) == 2)
         with ThreadPoolExecutor(8) as pool:
             body = {**BODY, "response_format": "url"}
@@ -313,7 +313,111 @@ def test_workers_share_one_port_their_quotas_their_links_and_their_metrics(
         assert [httpx2.get(link).status_code for link in links * 2] == [200] * 16
         assert [httpx2.post(url, json={**body, "timeout": 1}).status_code for _ in range(4)] == [429] * 4
         served = 'pixelrelay_requests_total{group="images",operation="generate",outcome="served"} 8.0'
-        assert served in at.get("/metrics").text
+        assert [served in at.get("/metrics").text for _ in range(8)] == [True] * 8
+
+
+@pytest.mark.slow
+def test_metrics_are_counted_in_a_directory_that_is_named_and_it_is_kept(
+    redis: RedisServer, fleet: Fleet, tmp_path: Path
+) -> None:
+    (tmp_path / "metrics").mkdir()
+    environ = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics")}
+    with serving(tmp_path / "gateway", config_of(fleet, store=redis.url), "--workers", "2", environ=environ) as at:
+        assert draw(at).status_code == 200
+        at.signal(signal.SIGTERM)
+        assert at.end() == 0
+
+    assert list((tmp_path / "metrics").glob("counter_*.db"))
+
+
+@pytest.mark.slow
+def test_what_a_worker_that_died_has_counted_stays_counted_and_nothing_waits_in_it(
+    redis: RedisServer, tmp_path: Path
+) -> None:
+    slow = EmulatedDeployment("eastus", "azure-foundry", "FLUX.2-pro", latency=3.0)
+    with emulated_fleet(slow) as fleet, ThreadPoolExecutor() as pool:
+        config = config_of(fleet, store=redis.url)
+        config["models"]["images"]["deployments"][0] |= {"concurrent": 1}
+        with serving(tmp_path / "gateway", config, "--workers", "2") as at:
+            at.until(lambda: at.log().count("the configuration was read again") == 2)
+            assert draw(at).status_code == 200
+            [dying, living] = pids(at)
+            os.kill(living, signal.SIGSTOP)
+            # So that all that follows is the other's: one is drawn, and two wait.
+            lost = [pool.submit(draw, at) for _ in range(3)]
+            at.until(lambda: waiting(at) == 2)
+            os.kill(living, signal.SIGCONT)
+            os.kill(dying, signal.SIGKILL)
+            for each in lost:
+                with pytest.raises(httpx2.TransportError):
+                    each.result()
+            at.until(lambda: len(pids(at)) == 2 and dying not in pids(at))
+
+            at.until(lambda: waiting(at) == 0)
+            text = at.get("/metrics").text
+            assert 'pixelrelay_requests_total{group="images",operation="generate",outcome="served"} 1.0' in text
+
+
+def waiting(at: Serving) -> float:
+    """Requests of all workers, as metrics have it."""
+    told = (line for line in at.get("/metrics").text.splitlines() if line.startswith("pixelrelay_waiting{"))
+    return float(next(told, "0").rpartition(" ")[2])
+
+
+@pytest.mark.slow
+def test_the_live_page_shows_all_workers_whoever_answers(redis: RedisServer, fleet: Fleet, tmp_path: Path) -> None:
+    config = config_of(fleet, store=redis.url)
+    config["models"]["images"]["deployments"][0] |= {"price": {"image": "0.04"}}
+    with serving(tmp_path, config, "--workers", "2") as at:
+        at.until(lambda: at.log().count("the configuration was read again") == 2)
+        one, other = pids(at)
+        for stopped in (one, other):  # each draws two
+            os.kill(stopped, signal.SIGSTOP)
+            assert [draw(at).status_code for _ in range(2)] == [200] * 2
+            os.kill(stopped, signal.SIGCONT)
+        seen = [live(at) for _ in range(16)]
+
+        assert {len(told["workers"]) for told in seen} == {2}
+        assert {worker["process"] for worker in seen[0]["workers"]} == {one, other}
+        assert {told["spend"]["known"] for told in seen} == {"0.16"}
+        assert {len(told["requests"]) for told in seen} == {4}
+        assert {told["groups"][0]["deployments"][0]["spend"]["known"] for told in seen} == {"0.16"}
+        assert {sum(told["minute"]["served"]) for told in seen} == {4}
+
+        os.kill(one, signal.SIGSTOP)  # it hangs
+        began = time.monotonic()
+        hung = live(at)
+        assert time.monotonic() - began < 1.5
+        assert [worker["process"] for worker in hung["workers"]] == [other]
+        assert (hung["silent"], hung["spend"]["known"], len(hung["requests"])) == (1, "0.08", 2)
+        assert at.get("/health/ready").json() == {"status": "ready"}
+
+        os.kill(one, signal.SIGKILL)
+        at.until(lambda: one not in {worker["process"] for worker in live(at)["workers"]})
+        at.until(lambda: len(live(at)["workers"]) == 2)
+        assert live(at)["silent"] == 0
+
+
+def live(at: Serving) -> dict[str, Any]:
+    told: dict[str, Any] = at.get("/api/live").json()
+    return told
+
+
+@pytest.mark.slow
+def test_nothing_is_left_of_workers_that_have_ended(redis: RedisServer, fleet: Fleet, tmp_path: Path) -> None:
+    config = config_of(fleet, store=redis.url)
+    with TemporaryDirectory() as directory:  # whose path is short enough for a socket's
+        temporary = Path(directory)
+        with serving(tmp_path, config, "--workers", "2", environ={"TMPDIR": directory}) as at:
+            at.until(lambda: at.log().count("the configuration was read again") == 2)
+            [own] = temporary.iterdir()
+            assert own.stat().st_mode & 0o077 == 0
+            assert len(list(own.glob("live/*.sock"))) == 2
+            assert list(own.glob("metrics/*.db"))
+            at.signal(signal.SIGTERM)
+            assert at.end() == 0
+
+        assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.slow

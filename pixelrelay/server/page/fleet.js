@@ -11,22 +11,30 @@ const UNITS = {
 
 // --- figures -------------------------------------------------------------------------------------------------------
 
-export function showStore(chip, notice, { store, draining, process }) {
+export function showStore(chip, notice, { store, draining, workers, silent }) {
   chip.hidden = false;
   const known = store.processes > 1 ? `, ${store.processes} processes` : "";
+  const apart = workers.filter((worker) => worker.degraded).length;
+  const lost = apart < workers.length ? `${apart} of ${workers.length} workers cannot reach the shared store.` : "The shared store cannot be reached.";
   const said = {
     alone: ["own counts", "dim", "Quotas are counted by this process alone, as configured."],
-    shared: [`shared store${known}`, "good", `Quotas are counted in the shared store. Requests, latency and spend are those of process ${process}, which answers.`],
-    share: ["store away: own share", "bad", "The shared store cannot be reached. Each process uses its share of every quota until it is found again."],
-    open: ["store away: open", "bad", "The shared store cannot be reached. Each process counts for itself until it is found again."],
-    closed: ["store away: closed", "bad", "The shared store cannot be reached. Nothing is served until it is found again."],
+    shared: [`shared store${known}`, "good", `Quotas are counted in the shared store. Requests, latency and spend are those of ${whose(workers, silent)}.`],
+    share: ["store away: own share", "bad", `${lost} Each process uses its share of every quota until it is found again.`],
+    open: ["store away: open", "bad", `${lost} Each process counts for itself until it is found again.`],
+    closed: ["store away: closed", "bad", `${lost} Nothing is served until it is found again.`],
   }[store.mode] ?? [`store: ${store.mode}`, "bad", ""];
-  const [what, how, why] = draining ? ["draining", "warn", "This process is about to end."] : said;
-  text(chip, what);
-  chip.dataset.how = how;
+  const [what, how, why] = draining ? ["draining", "warn", "This gateway is about to end."] : said;
+  text(chip, silent ? `${what}, ${silent} silent` : what);
+  chip.dataset.how = silent && how === "good" ? "warn" : how;
   attribute(chip, "title", why);
   notice.hidden = !store.degraded;
   text(notice, store.degraded ? why : "");
+}
+
+function whose(workers, silent) {
+  const all = workers.length + silent;
+  if (all === 1) return `process ${workers[0].process}, which answers`;
+  return silent ? `${workers.length} of the gateway's ${all} workers, as the others did not answer in time` : `the gateway's ${all} workers`;
 }
 
 export function showFigures(list, live) {

@@ -60,27 +60,48 @@ def test_it_says_so_when_nobody_answers_and_goes_on_when_somebody_does(shown: Wi
 
 
 def test_it_says_so_when_the_shared_store_is_away(shown: Window) -> None:
-    with store_told(shown, mode="share", degraded=True, processes=2):
+    with told(shown, store=LOST, workers=[{**WORKER, "degraded": True}]):
         shown.until("!document.querySelector('#degraded').hidden")
-        assert "cannot be reached" in shown.text("#degraded")
+        assert shown.text("#degraded").startswith("The shared store cannot be reached.")
         assert "store away" in shown.text("#store")
     shown.until("document.querySelector('#degraded').hidden")
     assert shown.text("#store") == "own counts"
 
 
+def test_it_says_so_when_the_shared_store_is_away_for_one_of_several_workers(shown: Window) -> None:
+    with told(shown, store=LOST, workers=[WORKER, {**WORKER, "process": 2, "degraded": True}]):
+        shown.until("!document.querySelector('#degraded').hidden")
+        assert shown.text("#degraded").startswith("1 of 2 workers cannot reach the shared store.")
+
+
 def test_of_several_processes_it_says_which_one_answers(shown: Window, at: Serving) -> None:
-    with store_told(shown, mode="shared", degraded=False, processes=3):
+    with told(shown, store=FOUND):
         shown.until("document.querySelector('#store').textContent === 'shared store, 3 processes'")
         assert f"process {at.process.pid}" in str(shown.page.locator("#store").get_attribute("title"))
 
 
+def test_of_several_workers_it_says_how_many_it_shows(shown: Window) -> None:
+    with told(shown, store=FOUND, workers=[WORKER, {**WORKER, "process": 2}]):
+        shown.until("document.querySelector('#store').title.endsWith(\"those of the gateway's 2 workers.\")")
+        assert shown.page.locator("#store").get_attribute("data-how") == "good"
+    with told(shown, store=FOUND, workers=[WORKER, {**WORKER, "process": 2}], silent=1):
+        shown.until("document.querySelector('#store').textContent === 'shared store, 3 processes, 1 silent'")
+        assert "2 of the gateway's 3 workers" in str(shown.page.locator("#store").get_attribute("title"))
+        assert shown.page.locator("#store").get_attribute("data-how") == "warn"
+
+
+FOUND = {"mode": "shared", "degraded": False, "processes": 3}
+LOST = {"mode": "share", "degraded": True, "processes": 3}
+WORKER = {"process": 1, "uptime": 1.0, "draining": False, "degraded": False}
+
+
 @contextmanager
-def store_told(shown: Window, **store: Any) -> Iterator[None]:
-    """As if the gateway told this of its store."""
+def told(shown: Window, **parts: Any) -> Iterator[None]:
+    """As if the gateway told this."""
 
-    def told(route: Route) -> None:
-        route.fulfill(json={**route.fetch().json(), "store": store})
+    def answer(route: Route) -> None:
+        route.fulfill(json={**route.fetch().json(), **parts})
 
-    shown.page.route("**/api/live", told)
+    shown.page.route("**/api/live", answer)
     yield
-    shown.page.unroute("**/api/live", told)
+    shown.page.unroute("**/api/live", answer)
