@@ -25,6 +25,8 @@ DEPLOYMENTS = (
     _one("expand", "black-forest-labs", "flux-pro-1.0-expand"),
     _one("gemini", "gemini", "gemini-2.5-flash-image"),
     EmulatedDeployment("vertex", "vertex-ai", "imagen-4.0-generate-001", latency=0, api_key="token-1"),
+    EmulatedDeployment("vertex-gemini", "vertex-ai", "gemini-2.5-flash-image", latency=0, api_key="token-1"),
+    EmulatedDeployment("vertex-edits", "vertex-ai", "imagen-3.0-capability-001", latency=0, api_key="token-1"),
     _one("bedrock", "bedrock", "stability.sd3-5-large-v1:0"),
     _one("openrouter", "openrouter", "google/gemini-3.1-flash-image"),
     _one("recraft", "recraft", "recraftv3"),

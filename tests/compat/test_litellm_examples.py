@@ -283,6 +283,89 @@ def test_outpainting_by_black_forest_labs(fleet: Fleet, opened: Opened) -> None:
     assert response.data[0].url
 
 
+def test_an_edit_by_gemini_on_vertex(
+    fleet: Fleet, opened: Opened, google_key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VERTEXAI_API_BASE", fleet.url("vertex-gemini"))
+    os.environ["VERTEXAI_PROJECT"] = "emulated"
+    os.environ["VERTEXAI_LOCATION"] = "us-central1"
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(google_key))
+
+    response = litellm.image_edit(
+        model="vertex_ai/gemini-2.5-flash-image",
+        image=opened("original_image.png"),
+        prompt="Add neon lights",
+        size="1024x1024",
+    )
+    assert size_of(base64.b64decode(response.data[0].b64_json or "")) == (1024, 1024)
+
+
+def test_an_edit_by_imagen_on_vertex_with_a_mask(
+    fleet: Fleet, opened: Opened, google_key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VERTEXAI_API_BASE", fleet.url("vertex-edits"))
+    os.environ["VERTEXAI_PROJECT"] = "emulated"
+    os.environ["VERTEXAI_LOCATION"] = "us-central1"
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(google_key))
+
+    response = litellm.image_edit(
+        model="vertex_ai/imagen-3.0-capability-001",
+        image=opened("original_image.png"),
+        mask=opened("mask_image.png"),
+        prompt="Make it a watercolour",
+        n=2,
+        size="1024x1024",
+    )
+    assert len(response.data) == 2
+    assert all(image.b64_json for image in response.data)
+
+
+def test_an_edit_by_a_group_on_vertex(
+    fleet: Fleet, opened: Opened, google_key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(google_key))
+    account = {
+        "vertex_project": "os.environ/VERTEXAI_PROJECT",
+        "vertex_location": "os.environ/VERTEXAI_LOCATION",
+        "vertex_credentials": "os.environ/GOOGLE_APPLICATION_CREDENTIALS",
+    }
+    models = {"vertex-gemini": "gemini-2.5-flash-image", "vertex-edits": "imagen-3.0-capability-001"}
+    listed = [
+        {
+            "model_name": f"{name}-image-edit",
+            "litellm_params": {"model": f"vertex_ai/{model}", "api_base": fleet.url(name), **account},
+        }
+        for name, model in models.items()
+    ]
+    with litellm.Router(model_list=listed) as router:
+        for name in models:
+            response = router.image_edit(
+                model=f"{name}-image-edit", image=opened("original_image.png"), prompt="Add neon lights"
+            )
+            assert response.data[0].b64_json
+
+
+def test_an_edit_by_openrouter(opened: Opened) -> None:
+    response = image_edit(
+        model="openrouter/google/gemini-3.1-flash-image",
+        image=opened("original_image.png"),
+        prompt="Add northern lights",
+    )
+    assert response.data[0].b64_json
+
+
+def test_an_edit_of_two_images_by_openrouter_with_size_and_quality(opened: Opened) -> None:
+    response = image_edit(
+        model="openrouter/google/gemini-3.1-flash-image",
+        image=[opened("image1.png"), opened("image2.png")],
+        prompt="Blend them",
+        size="1536x1024",
+        quality="high",
+    )
+    width, height = size_of(base64.b64decode(response.data[0].b64_json or ""))
+    assert width / height == pytest.approx(3 / 2, rel=0.05)
+
+
 # --- Azure AI image editing ------------------------------------------------------------------------------------------
 
 
@@ -313,6 +396,32 @@ def test_an_edit_by_flux_without_blocking(opened: Opened) -> None:
         return base64.b64decode(response.data[0].get("b64_json"))
 
     assert size_of(asyncio.run(edit_image()))
+
+
+def test_an_edit_by_flux_2(fleet: Fleet, opened: Opened) -> None:
+    response = litellm.image_edit(
+        model="azure_ai/flux.2-pro",
+        prompt="Add a red hat",
+        image=opened("original_image.png"),
+        api_base=fleet.url("pro2"),
+        api_key=key("pro2"),
+        api_version="preview",
+    )
+    assert size_of(base64.b64decode(response.data[0].b64_json or ""))
+
+
+def test_an_edit_by_flux_2_without_blocking(fleet: Fleet, opened: Opened) -> None:
+    async def edit_image() -> litellm.ImageResponse:
+        return await litellm.aimage_edit(
+            model="azure_ai/flux.2-pro",
+            prompt="Put it on a beach",
+            image=opened("original_image.png"),
+            api_base=fleet.url("pro2"),
+            api_key=key("pro2"),
+            api_version="preview",
+        )
+
+    assert asyncio.run(edit_image()).data[0].b64_json
 
 
 def test_several_at_a_time() -> None:

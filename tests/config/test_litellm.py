@@ -218,6 +218,19 @@ KEYED: dict[str, Any] = {"api_key": "a-key-of-nobody"}
             {"model": "a-model", "custom_llm_provider": "hosted_vllm", "api_base": "https://gpu.example/v1"},
             {"provider": "openai-compatible", "model": "a-model", "base_url": "https://gpu.example/v1"},
         ),
+        (
+            {"model": "litellm_proxy/a-group", "api_base": "http://127.0.0.1:4000", **KEYED},
+            {"provider": "openai-compatible", "model": "a-group", "base_url": "http://127.0.0.1:4000"},
+        ),
+        (
+            {"model": "vertex_ai/imagen-3.0-capability-001", "vertex_project": "my-project", "api_key": None},
+            {
+                "provider": "vertex-ai",
+                "model": "imagen-3.0-capability-001",
+                "project": "my-project",
+                "location": "us-central1",
+            },
+        ),
     ],
     ids=lambda value: value["model"] if "provider" not in value else "",
 )
