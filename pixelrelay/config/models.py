@@ -157,7 +157,7 @@ class HealthConfig(Settings):
     cooldown: Positive = 30.0
     """Seconds of the first cooldown; each relapse doubles it."""
     longest: Positive = 600.0
-    """Seconds that no cooldown exceeds."""
+    """Seconds that no cooldown exceeds, unless a deployment's own is longer."""
 
     @model_validator(mode="after")
     def _can_come_true(self) -> HealthConfig:
@@ -205,6 +205,8 @@ class DeploymentConfig(Limits, Leniency):
     """Its share under the strategy `weighted`."""
     order: Annotated[int, BeforeValidator(number)] = 0
     """Its place under the strategy `ordered`: the lowest first."""
+    cooldown: Positive | None = None
+    """Seconds of its first cooldown, where that differs from `health.cooldown`."""
     region: str | None = None
     """A label to filter by. Where requests go is an option of the provider."""
     tags: tuple[str, ...] = ()

@@ -46,6 +46,8 @@ class ResolvedDeployment:
     """As configured, else as its provider publishes it; ``None`` where nobody knows."""
     weight: float = 1.0
     order: int = 0
+    cooldown: float | None = None
+    """Seconds of its first cooldown; ``None``: as of all others."""
     region: str | None = None
     tags: frozenset[str] = field(default=frozenset())
     manner: Manner = PLAIN
@@ -99,6 +101,7 @@ def _deployment(
         price=_price(written, provider, target),
         weight=written.weight,
         order=written.order,
+        cooldown=written.cooldown,
         region=written.region,
         tags=frozenset(written.tags),
         manner=_manner(written, config.models[group], config),

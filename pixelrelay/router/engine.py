@@ -354,7 +354,8 @@ class _Attempt:
                     ours[Unit.DOLLARS] = micro_dollars(self._cost)
                 return Report(Verdict.WELL, used=used, ours=ours, seen_limits=outcome.seen_limits)
             case Failure():
-                report = replace(report_of(outcome, claims), ours=_back(outcome.charge))
+                first = self.candidate.deployment.cooldown
+                report = replace(report_of(outcome, claims), ours=_back(outcome.charge), first_cooldown=first)
                 return replace(report, verdict=Verdict.SILENT) if self._cut_short(outcome) else report
             case None:
                 unsent = self.progress.phase is Phase.NOT_SENT

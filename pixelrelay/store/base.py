@@ -108,6 +108,8 @@ class Report:
     """On a 429: the quotas it speaks of, which learn from it; empty where the provider named none (all learn).
     ``None`` on anything else."""
     seen_limits: tuple[SeenLimit, ...] = ()
+    first_cooldown: float | None = None
+    """Seconds of the first cooldown of a deployment that is found ill by this; ``None``: as of all others."""
 
     def used_of(self, claim: Claim) -> int:
         """What takes the place of ``claim``."""

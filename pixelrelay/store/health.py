@@ -28,6 +28,10 @@ class HealthPolicy:
     settled: int = 5
     """Successes after which a relapse counts as a first illness again."""
 
+    def beginning(self, first: float | None) -> HealthPolicy:
+        """The same with another first cooldown, which may be longer than the longest; ``None`` changes nothing."""
+        return self if first is None else replace(self, cooldown=first, longest=max(self.longest, first))
+
 
 @dataclass(frozen=True, slots=True)
 class Health:

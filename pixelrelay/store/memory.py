@@ -166,7 +166,8 @@ class MemoryStore:
             seconds = report.cooldown
             health = was.told(reservation.id, now, seconds, self._policy, grows=report.grows)
         else:
-            health = was.judged(report.verdict, reservation.id, now, self._policy, self._rng.uniform(0.8, 1.2))
+            policy = self._policy.beginning(report.first_cooldown)
+            health = was.judged(report.verdict, reservation.id, now, policy, self._rng.uniform(0.8, 1.2))
         deployment.health = health
         after = health.probation(now), health.free_at(now)
         if after != (was.probation(now), was.free_at(now)):

@@ -89,6 +89,8 @@ def report_text(id_: str, offer: str, report: Report, spread: float) -> str:
         parts["ours"] = {unit.value: amount for unit, amount in report.ours.items()}
     if report.rejected is not None:
         parts["rejected"] = [unit.value for unit in report.rejected]
+    if report.first_cooldown is not None:
+        parts["first"] = report.first_cooldown
     if report.seen_limits:
         parts["seen"] = [[seen.unit.value, seen.limit] for seen in report.seen_limits]
     return f'{dumps(parts)[:-1]},"offer":{offer}}}'

@@ -294,6 +294,17 @@ def test_limits_labels_and_what_goes_along_are_kept() -> None:
     assert (deployment.drop_params, deployment.defaults, deployment.weight) == (True, {"quality": "low"}, 2)
 
 
+def test_how_long_one_deployment_cools_is_kept_and_that_none_does_is_told() -> None:
+    assert only(theirs(entry(cooldown_time=7.5))).cooldown == 7.5
+
+    data = theirs(entry(cooldown_time=0))
+    assert only(data).cooldown is None
+    assert remarks(data) == [
+        "model_list[0].litellm_params.cooldown_time: "
+        "a deployment that fails again and again is always left alone for a while"
+    ]
+
+
 def test_parameters_of_the_model_that_stand_beside_its_settings_go_with_every_call() -> None:
     data = theirs(entry(model="black_forest_labs/flux-2-pro", safety_tolerance=2, no_such=1))
 

@@ -244,6 +244,7 @@ class Twins(RuleBasedStateMachine):
         grows=st.booleans(),
         rejected=st.none() | st.frozensets(st.sampled_from(Unit), max_size=2),
         seen=st.lists(st.builds(SeenLimit, st.sampled_from(Unit), st.integers(0, 12)), max_size=1),
+        first=st.none() | st.sampled_from((2.0, 50.0, 1000.0)),
         again=st.booleans(),
     )
     def settle(
@@ -256,11 +257,12 @@ class Twins(RuleBasedStateMachine):
         grows: bool,
         rejected: frozenset[Unit] | None,
         seen: list[SeenLimit],
+        first: float | None,
         again: bool,
     ) -> None:
         held = self.held()
         pair, memory, shared = held[pick % len(held)]
-        report = Report(verdict, used, ours, cooldown, grows, rejected, tuple(seen))
+        report = Report(verdict, used, ours, cooldown, grows, rejected, tuple(seen), first)
 
         async def step() -> None:
             for _ in range(2 if again else 1):

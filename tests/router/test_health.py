@@ -82,6 +82,17 @@ async def test_a_probe_that_fails_doubles_the_cooldown() -> None:
     assert router.state("east").cooling > 1.3 * first
 
 
+async def test_a_deployment_cools_first_for_as_long_as_it_is_told() -> None:
+    fleet = Fleet(broken("east"), broken("west"), foundry("spare"))
+    config = {**fleet.config("flux"), **MANY}
+    config["models"]["flux"]["deployments"][0]["cooldown"] = 300.0
+    router = router_of(fleet, config)
+    await ill(router, "east")
+    assert router.state("east").cooling >= 0.8 * 300.0 - 30.0
+    await ill(router, "west")
+    assert 0 < router.state("west").cooling <= 1.2 * 60.0
+
+
 async def test_where_there_is_nowhere_else_one_that_is_ill_is_tried_all_the_same() -> None:
     fleet = Fleet(broken("east", until=10.0))
     router = router_of(fleet, {**fleet.config("flux"), **MANY})

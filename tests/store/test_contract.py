@@ -285,6 +285,22 @@ async def test_a_failed_probe_cools_for_twice_as_long(make_store: MakeStore) -> 
     assert 48 <= store.state("east").cooling <= 72
 
 
+@pytest.mark.parametrize(("first", "then"), [(4.0, 8.0), (1000.0, 1000.0)])  # the longest is 600 s
+async def test_a_deployment_may_have_a_first_cooldown_of_its_own(
+    make_store: MakeStore, first: float, then: float
+) -> None:
+    store, only, spare = make_store(), offer("east"), offer("west")
+    own = Report(Verdict.ILL, first_cooldown=first)
+    for _ in range(3):
+        await store.settle(await taken(store, only), own)
+        await store.settle(await taken(store, spare), ILL)
+    assert 0.8 * first <= store.state("east").cooling <= 1.2 * first
+    assert 24 <= store.state("west").cooling <= 36
+    await anyio.sleep(1.2 * first + 1)
+    await store.settle(await taken(store, only), own)
+    assert 0.8 * then <= store.state("east").cooling <= 1.2 * then
+
+
 async def test_five_failures_of_the_last_ten_are_enough(make_store: MakeStore) -> None:
     store, only = make_store(), offer("east")
     for verdict in (ILL, WELL, ILL, WELL, ILL, WELL, ILL, WELL):

@@ -9,7 +9,7 @@ from typing import Any
 from pixelrelay.config.litellm.accounts import ACCOUNT_KEYS, write_account
 from pixelrelay.config.litellm.entries import Entry
 from pixelrelay.config.litellm.ledger import Ledger, Page
-from pixelrelay.config.litellm.meanings import INFO, MOVED, PARAMS, READ_ELSEWHERE, UNKNOWN_PARAM
+from pixelrelay.config.litellm.meanings import INFO, MOVED, PARAMS, READ_ELSEWHERE, ROUTER, UNKNOWN_PARAM
 from pixelrelay.config.problems import Loc
 from pixelrelay.providers import registry
 from pixelrelay.providers.adapting import ADAPTABLE
@@ -37,6 +37,7 @@ def write_deployment(entry: Entry, page: Page) -> None:
             page.put(ours, entry.params[key], entry.place(key))
     write_timeout(page, entry.params.get("timeout"), entry.place("timeout"))
     _write_weight(entry, page)
+    _write_cooldown(entry, page)
     _write_drops(entry, page)
     _write_price(entry, page)
     _write_rest(entry, page)
@@ -60,6 +61,15 @@ def _write_weight(entry: Entry, page: Page) -> None:
             weight = LEAST_WEIGHT
             page.ledger.remark(entry.place("weight"), "a deployment of weight 0 is the last choice rather than none")
         page.put("weight", weight, entry.place("weight"))
+
+
+def _write_cooldown(entry: Entry, page: Page) -> None:
+    there = entry.place("cooldown_time")
+    held = page.ledger.actual(entry.params.get("cooldown_time"), there)
+    if held == 0 and not isinstance(held, bool):
+        page.ledger.remark(there, ROUTER["disable_cooldowns"])
+    elif held is not None:
+        page.put("cooldown", entry.params["cooldown_time"], there)
 
 
 def _write_drops(entry: Entry, page: Page) -> None:

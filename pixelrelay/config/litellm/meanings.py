@@ -43,6 +43,7 @@ THEIRS: Mapping[str, str] = {
     "requests_per_minute": "rpm",
     "concurrent": "max_parallel_requests",
     "timeouts": "timeout",
+    "cooldown": "cooldown_time",
 }
 """What our keys of a deployment are called there, for whoever has to put something right."""
 
@@ -51,7 +52,7 @@ READ_ELSEWHERE = frozenset(
         "model", "custom_llm_provider", "api_base", "base_url", "api_key", "api_version", "base_model", "organization",
         "weight", "timeout", "drop_params", "additional_drop_params", "region_name", "litellm_credential_name",
         "tenant_id", "client_id", "client_secret", "azure_ad_token_provider", "model_info",
-        "max_budget", "budget_duration",
+        "max_budget", "budget_duration", "cooldown_time",
     }
 )  # fmt: skip
 """Keys of ``litellm_params`` that have a meaning and are not simply moved."""
@@ -63,7 +64,6 @@ PARAMS: Mapping[str, str] = {
     "tpd": "limits are those of a minute",
     "rpd": "limits are those of a minute",
     "stream_timeout": "a picture takes as long in a stream as without one; timeout holds for both",
-    "cooldown_time": "the first cooldown is one for all deployments: cooldown_time of router_settings",
     "max_retries": _TRIED_AGAIN,
     "num_retries": _TRIED_AGAIN,
     "mock_response": "nothing is made up; pixelrelay.testing emulates every provider",

@@ -31,7 +31,7 @@ function Health.told(d, id, seconds, grows, policy)
   d.ill = d.ill and max(ends, d.ill) or ends
 end
 
-function Health.judged(d, verdict, id, policy, spread)
+function Health.judged(d, verdict, id, policy, spread, first)
   local probing = d.probe == id
   if probing then d.probe = nil end
   if verdict == 'silent' or (d.ill and not probing) then return end
@@ -49,6 +49,7 @@ function Health.judged(d, verdict, id, policy, spread)
     return
   end
   d.outcomes = ''
-  d.ill = now + min(policy.longest, policy.cooldown * 2 ^ d.relapses) * spread
+  first = first or policy.cooldown
+  d.ill = now + min(max(policy.longest, first), first * 2 ^ d.relapses) * spread
   d.relapses = min(d.relapses + 1, 30)
 end

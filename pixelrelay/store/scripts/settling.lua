@@ -1,5 +1,6 @@
 -- How an attempt ended, and what quotas and health learn from it: the twin of MemoryStore.settle.
--- A report: verdict, used (by unit), cooldown, grows, rejected (units, or nil), seen ({unit, limit} each), spread.
+-- A report: verdict, used (by unit), cooldown, grows, rejected (units, or nil), seen ({unit, limit} each), spread,
+-- first (seconds of the first cooldown, or nil).
 
 local call, format, max = redis.call, string.format, math.max
 local owner_of = Common.owner_of
@@ -101,7 +102,7 @@ local function judge(held, report, told, changes)
   if told and report.cooldown > 0 then
     Health.told(d, held.id, report.cooldown, report.grows, asked.health)
   else
-    Health.judged(d, report.verdict, held.id, asked.health, report.spread or 1)
+    Health.judged(d, report.verdict, held.id, asked.health, report.spread or 1, report.first)
   end
   d.dirty = true
   if Health.probation(d) ~= probation or Health.free_at(d) ~= free_at then
