@@ -77,7 +77,7 @@ async def gateway_over(
     written = groups or {"images": {"deployments": [one.name for one in deployments]}}
     entries = {entry["name"]: {**entry, **(further or {})} for entry in fleet.entries()}
     models = {
-        name: {**group, "deployments": [entries[one] for one in group["deployments"]]}
+        name: {**group, "deployments": [{**entries[one], "order": at} for at, one in enumerate(group["deployments"])]}
         for name, group in written.items()
     }
     config = {"models": models, "server": dict(server or {}), **settings}
