@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import anyio
-from starlette.types import Message, Receive, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from pixelrelay import _clock
 from pixelrelay.server.refusals import Refusal
@@ -16,6 +16,8 @@ from pixelrelay.server.telling import Told, refusal_headers
 
 ResultT = TypeVar("ResultT")
 JSON = {"content-type": "application/json"}
+ON_LEAVING = "pixelrelay.on_leaving"
+"""An extension of ASGI: takes what to call when the caller leaves, so that nobody has to wait for that in a task."""
 
 
 class StalledError(Exception):
@@ -43,9 +45,14 @@ class Answer:
     async def end(self, data: bytes = b"") -> None:
         await self.pass_on({"type": "http.response.body", "body": data, "more_body": False})
 
-    async def all_of(self, pieces: Iterator[bytes]) -> None:
+    async def all_of(self, pieces: Iterator[bytes], *, ends: bool = False) -> None:
+        """Send them one by one, the last of them as the end of the answer if it ``ends`` with it."""
+        before: bytes | None = None
         for piece in pieces:
-            await self.piece(piece)
+            if before is not None:
+                await self.piece(before)
+            before = piece
+        await (self.end if ends else self.piece)(before or b"")
 
     async def whole(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         await self.begin(status, {**headers, "content-length": str(len(body))})
@@ -65,8 +72,13 @@ class Answer:
 
 
 @asynccontextmanager
-async def while_connected(receive: Receive) -> AsyncIterator[None]:
+async def while_connected(scope: Scope, receive: Receive) -> AsyncIterator[None]:
     """Cancel the block when the caller leaves. It must not raise: what it raises comes out in a group."""
+    if (on_leaving := scope.get("extensions", {}).get(ON_LEAVING)) is not None:
+        with anyio.CancelScope() as staying:
+            on_leaving(staying.cancel)
+            yield
+        return
 
     async def watch() -> None:
         while (await receive())["type"] != "http.disconnect":

@@ -22,7 +22,7 @@ from pixelrelay.server.answers import JSON, Answer, StalledError, beating
 from pixelrelay.server.asking import Asked
 from pixelrelay.server.files import Shelf
 from pixelrelay.server.refusals import Refusal, broken, refusal_of
-from pixelrelay.server.telling import limit_headers, refusal_headers, route_headers
+from pixelrelay.server.telling import GroupLimits, refusal_headers, route_headers
 
 log = logging.getLogger("pixelrelay.server")
 
@@ -39,6 +39,7 @@ class Service:
     """How one request is answered."""
 
     router: Router
+    limits: GroupLimits
     shelf: Shelf
     links: Links
     keep_alive: float
@@ -48,8 +49,9 @@ class Service:
     """What the gateway's own links begin with."""
 
 
-def service_of(router: Router, shelf: Shelf, scope: Scope, headers: Headers) -> Service:
+def service_of(limits: GroupLimits, shelf: Shelf, scope: Scope, headers: Headers) -> Service:
     """As configured, and as the headers say. Raises ``InvalidRequestError``."""
+    router = limits.router
     config: RelayConfig = router.config
     links = headers.get(f"{fields.HEADER}links", config.server.files.links)
     if links not in LINKS:
@@ -61,7 +63,7 @@ def service_of(router: Router, shelf: Shelf, scope: Scope, headers: Headers) -> 
         keep_alive = max(asked, QUICKEST) if asked else 0.0
     host = headers.get("host", "localhost")
     address = config.server.public_url or f"{scope.get('scheme', 'http')}://{host}{scope.get('root_path', '')}"
-    return Service(router, shelf, links, keep_alive, config.server.heartbeat, address)
+    return Service(router, limits, shelf, links, keep_alive, config.server.heartbeat, address)
 
 
 @dataclass(slots=True)
@@ -136,8 +138,7 @@ class Drawing:
             body = bodies.result(images, await self._linked(images), incomplete)
             if self.answer.status is None:
                 await self.answer.begin(200, {**JSON, **headers, "content-length": str(body.length)})
-            await self.answer.all_of(body.pieces())
-            await self.answer.end()
+            await self.answer.all_of(body.pieces(), ends=True)
 
     async def _stream(self, images: Images, headers: Mapping[str, str], incomplete: Refusal | None) -> None:
         """One event for each picture; those of unfinished ones came before."""
@@ -149,7 +150,7 @@ class Drawing:
 
     def _note_limits(self) -> None:
         if self.answer.status is None:
-            self.answer.told.limits = limit_headers(self.service.router, self.asked.model)
+            self.answer.told.limits = self.service.limits.headers(self.asked.model)
 
     async def _linked(self, images: Images) -> Mapping[int, str]:
         """The pictures that are told by a link: where one was asked for, or where nothing but a link came."""

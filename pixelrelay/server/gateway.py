@@ -40,7 +40,7 @@ from pixelrelay.server.routes import routes_of
 from pixelrelay.server.shared import Shared
 from pixelrelay.server.shipped import INDEX, shipped
 from pixelrelay.server.siblings import Siblings
-from pixelrelay.server.telling import Told, sane_id
+from pixelrelay.server.telling import GroupLimits, Told, sane_id
 from pixelrelay.server.together import together
 from pixelrelay.server.uploads import GoneError, InFlight, Reading
 
@@ -78,6 +78,7 @@ class Gateway:
         """Whether ``/health/ready`` says no; what is asked is served all the same."""
         self.in_flight = InFlight()
         self.shelf = Shelf.of(router.config.server.files, shared)
+        self.limits = GroupLimits(router)
         self.metrics = Metrics.of(router)
         self.live = Live.of(router)
         self.siblings = Siblings(shared.sockets) if shared is not None else None
@@ -178,10 +179,10 @@ class Gateway:
                 for name in named_models(asked):
                     if not caller.may_ask(name):
                         raise RefusedError(no_such_model(name, tuple(sorted(caller.groups or ()))))
-                service = service_of(self.router, self.shelf, scope, headers)
+                service = service_of(self.limits, self.shelf, scope, headers)
                 asked = replace(asked, limits=caller.limits)
                 drawing = Drawing(asked, service, answer, degraded=self._degraded)
-                await _connected(drawing, receive)
+                await _connected(drawing, scope, receive)
 
         return draw
 
@@ -270,10 +271,10 @@ class Gateway:
                 self._degraded = mode != SHARED
 
 
-async def _connected(drawing: Drawing, receive: Receive) -> None:
+async def _connected(drawing: Drawing, scope: Scope, receive: Receive) -> None:
     """Draw for as long as the caller stays. One who leaves is not answered; the attempt under way is settled."""
     stalled = False
-    async with while_connected(receive):
+    async with while_connected(scope, receive):
         try:
             await drawing.run()
         except StalledError:

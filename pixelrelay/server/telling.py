@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from math import ceil
 
+from pixelrelay import _clock
 from pixelrelay.cost.exact import EXACT, total
 from pixelrelay.outcomes import Attempt, Route
-from pixelrelay.quotas import Unit
+from pixelrelay.quotas import Quota, Unit
 from pixelrelay.router import Router
-from pixelrelay.router.candidates import Candidate
+from pixelrelay.router.candidates import Group
 from pixelrelay.server.fields import HEADER
 from pixelrelay.server.refusals import Refusal
+from pixelrelay.store.base import QuotaState
 
 POOL = "pool:"
 """How the keys of quotas begin that several deployments share."""
@@ -97,13 +99,44 @@ def limit_headers(router: Router, model: str) -> dict[str, str]:
     """What the group may do in a minute and what is left of it, where every deployment of it has such a limit."""
     group = router.groups.get(model)
     headers: dict[str, str] = {}
-    for unit, name in ((Unit.REQUESTS, "requests"), (Unit.IMAGES, "images")):
-        rooms = [_room(candidate, router, unit) for candidate in group.candidates] if group else []
-        if rooms and all(room.own or room.pools for room in rooms):
-            limit, left = (_in_all(rooms, which) for which in (0, 1))
-            headers[f"x-ratelimit-limit-{name}"] = str(limit)
-            headers[f"x-ratelimit-remaining-{name}"] = str(left)
+    units = [(unit, name) for unit, name in _TOLD if group is not None and _is_limited(group, unit)]
+    if group is None or not units:
+        return headers
+    states = [(candidate.deployment.quotas, router.state(candidate.name).quotas) for candidate in group.candidates]
+    for unit, name in units:
+        rooms = [_room(quotas, state, unit) for quotas, state in states]
+        limit, left = (_in_all(rooms, which) for which in (0, 1))
+        headers[f"x-ratelimit-limit-{name}"] = str(limit)
+        headers[f"x-ratelimit-remaining-{name}"] = str(left)
     return headers
+
+
+def _is_limited(group: Group, unit: Unit) -> bool:
+    return all(any(quota.unit is unit for quota in each.deployment.quotas) for each in group.candidates)
+
+
+_TOLD = ((Unit.REQUESTS, "requests"), (Unit.IMAGES, "images"))
+LARGE = 32
+LATELY = 1.0
+"""Seconds."""
+
+
+@dataclass(slots=True)
+class GroupLimits:
+    """``limit_headers`` of all groups; of a large one, which takes longer to add up than a call, up to a second old."""
+
+    router: Router
+    _known: dict[str, tuple[Group, float, Mapping[str, str]]] = field(default_factory=dict)
+    """Of large groups, when they were added up and to what."""
+
+    def headers(self, model: str) -> Mapping[str, str]:
+        group, now = self.router.groups.get(model), _clock.now()
+        if group is None or len(group.candidates) < LARGE:
+            return limit_headers(self.router, model)
+        known = self._known.get(model)
+        if known is None or known[0] is not group or now - known[1] > LATELY:
+            known = self._known[model] = group, now, limit_headers(self.router, model)
+        return known[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +147,10 @@ class _Room:
     pools: Mapping[str, tuple[int, int]]
 
 
-def _room(candidate: Candidate, router: Router, unit: Unit) -> _Room:
-    states = router.state(candidate.name).quotas
+def _room(quotas: Iterable[Quota], states: Mapping[str, QuotaState], unit: Unit) -> _Room:
     own: dict[str, tuple[int, int]] = {}
     pools: dict[str, tuple[int, int]] = {}
-    for quota in candidate.deployment.quotas:
+    for quota in quotas:
         if quota.unit is unit:
             state = states.get(quota.key)
             room = (state.learned, max(0, state.learned - state.used)) if state else (quota.limit, quota.limit)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pixelrelay import _clock
 from pixelrelay.testing import Fault, FaultKind
 from tests.server.scenes import (
     EDIT,
@@ -240,3 +241,14 @@ async def test_what_was_told_of_the_request_is_told_in_headers() -> None:
     assert told["x-request-id"].startswith("pr_")
     assert told["x-client-request-id"] == "mine-1"
     assert (told["x-ratelimit-limit-requests"], told["x-ratelimit-remaining-requests"]) == ("60", "59")
+
+
+async def test_what_is_left_of_a_large_group_is_told_as_it_was_at_most_a_second_ago() -> None:
+    fleet = [foundry(f"region-{number}", latency=0.1, requests_per_minute=10) for number in range(40)]
+    async with gateway_over(*fleet) as at:
+        answers = [await at.draw(), await at.draw()]
+        await _clock.sleep(1.1)
+        answers.append(await at.draw())
+
+    left = [int(answer.headers["x-ratelimit-remaining-requests"]) for answer in answers]
+    assert left == [399, 399, 397]
