@@ -287,15 +287,12 @@ class Books:
                 del of_its_kind[key]
                 self._quotas.pop(key, None)
 
-    def specify(self, offers: Sequence[Offer], now: float) -> None:
-        """What was asked for last is what is configured: for those who asked before, as well."""
-        if self._personal:
-            self.prune(now)
-        for offer in offers:
-            for claim in offer.all_claims:
-                known = self.quota(claim.quota)
-                if known.spec is not claim.quota and known.spec != claim.quota:
-                    self._respecify(known, claim.quota, now)
+    def specify(self, offer: Offer, now: float) -> None:
+        """What was looked at last is what is configured: for those who asked before, as well."""
+        for claim in offer.all_claims:
+            known = self.quota(claim.quota)
+            if known.spec is not claim.quota and known.spec != claim.quota:
+                self._respecify(known, claim.quota, now)
 
     def _counting(self, spec: Quota) -> tuple[Counter, Ladder | SlotLimit]:
         if spec.unit is Unit.CONCURRENT:

@@ -66,7 +66,10 @@ class Waiter:
         """Which of the offers can still be done in time."""
         if self.done_by == NEVER:
             return range(len(self.offers))
-        return [i for i, offer in enumerate(self.offers) if now + offer.least <= self.done_by + INSTANT]
+        return [i for i, offer in enumerate(self.offers) if self.is_timely(offer, now)]
+
+    def is_timely(self, offer: Offer, now: float) -> bool:
+        return now + offer.least <= self.done_by + INSTANT
 
     def in_time(self, offer: Offer, at: float) -> bool:
         return at <= self.latest + self.grace and at + offer.least <= self.done_by + self.grace
@@ -89,7 +92,7 @@ class _Walk:
     full: set[Kind | None] = field(default_factory=set)
     """Who found no room."""
     aims: set[tuple[Kind | None, str]] = field(default_factory=set)
-    """Who found no room, and what they contest is known."""
+    """Of whom is known what they contest."""
     due: float = NEVER
     """When the passing of time makes room for the first of them."""
 
@@ -133,24 +136,37 @@ class Line:
         """Let each in the line, from its head, take what it can."""
         walk = self._walked = _Walk()
         for waiter in list(self._waiters):
-            if waiter.aim in walk.aims:
-                continue
-            timely = waiter.timely(now)
-            if waiter.kind not in walk.full and (granted := self._take_first(waiter, timely, now)):
-                self._books.upset |= granted.offer is not waiter.planned
-                waiter.granted = granted
-                self._remove(waiter)
-                waiter.wake()
-                continue
-            self._note(waiter, timely, now)
-            if len(timely) == len(waiter.offers):
-                walk.full.add(waiter.kind)
-                walk.aims.add(waiter.aim)
+            if waiter.kind not in walk.full:
+                self._serve(waiter, now)
+            elif waiter.aim not in walk.aims:
+                self._contest(waiter, now)
         self._set_alarm()
 
+    def _serve(self, waiter: Waiter, now: float) -> None:
+        """Let the waiter take what it can."""
+        timely = waiter.timely(now)
+        granted = self._take_first(waiter, timely, now)
+        if granted is None:
+            self._note(waiter, timely, now)
+            if len(timely) == len(waiter.offers):
+                self._walked.full.add(waiter.kind)
+            return
+        self._books.upset |= granted.offer is not waiter.planned
+        waiter.granted = granted
+        self._remove(waiter)
+        waiter.wake()
+
     def served_at_once(self, waiter: Waiter, now: float) -> Reservation | None:
-        """What a newcomer can take without entering the line: nothing, if he would overtake someone in it."""
-        return None if self._overtakes(waiter) else self._take_first(waiter, waiter.timely(now), now)
+        """What a newcomer can take without entering the line: nothing, if he would overtake someone in it.
+
+        Where he finds no room, all that he may take has been looked at.
+        """
+        books, contested, may = self._books, self._walked.contested, not self._overtakes(waiter)
+        for index, offer in enumerate(waiter.offers):
+            books.specify(offer, now)
+            if may and waiter.is_timely(offer, now) and books.has_room(offer, now, contested):
+                return books.take(waiter.id, index, offer, now)
+        return self._take_early(waiter, waiter.timely(now), now) if may else None
 
     def _overtakes(self, waiter: Waiter) -> bool:
         return bool(self._waiters) and waiter.rank < self._waiters[-1].rank
@@ -160,8 +176,13 @@ class Line:
         for index in timely:
             if books.has_room(offers[index], now, contested):
                 return books.take(waiter.id, index, offers[index], now)
+        return self._take_early(waiter, timely, now)
+
+    def _take_early(self, waiter: Waiter, timely: Sequence[int], now: float) -> Reservation | None:
+        """Where all are ill, one may be probed before its time."""
+        books, offers = self._books, waiter.offers
         early = books.panic(offers, timely, now) if waiter.panic else None
-        if early is None or not books.quotas_have_room(offers[early], now, contested):
+        if early is None or not books.quotas_have_room(offers[early], now, self._walked.contested):
             return None
         return books.take(waiter.id, early, offers[early], now)
 
@@ -174,8 +195,13 @@ class Line:
             if not any(claim.quota.key in walk.contested for claim in offer.all_claims):
                 opens = books.opens(offer, now, panicking=index == early)
                 walk.due = min(walk.due, opens if opens > now + INSTANT else now + GLANCE)
+        self._contest(waiter, now)
+
+    def _contest(self, waiter: Waiter, now: float) -> None:
+        """Keep what the waiter is thought to take, and has too little room yet, from those behind."""
         if waiter.planned is not None:
-            walk.contested.update(books.short(waiter.planned, now))
+            self._walked.contested.update(self._books.short(waiter.planned, now))
+            self._walked.aims.add(waiter.aim)
 
     # --- coming and going --------------------------------------------------------------------------------------
 

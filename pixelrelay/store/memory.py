@@ -75,7 +75,7 @@ class MemoryStore:
     ) -> Reservation | Ticket | Full:
         now = self._clock()
         self._line.serve(now)
-        self._books.specify(offers, now)
+        self._books.prune(now)
         number = next(self._numbers)
         waiter = Waiter(f"{self._name}{number}", (-priority, number), offers, now + patience, now + within, panic)
         if granted := self._line.served_at_once(waiter, now):
@@ -180,7 +180,8 @@ class MemoryStore:
     def adopt(self, reservation: Reservation) -> None:
         """Count what was granted elsewhere, as if it had been granted here. It is settled here as well."""
         now = self._clock()
-        self._books.specify((reservation.offer,), now)
+        self._books.prune(now)
+        self._books.specify(reservation.offer, now)
         self._books.take(reservation.id, reservation.index, reservation.offer, now)
 
     def used(self) -> Mapping[str, int]:

@@ -1,39 +1,47 @@
 """The shared store's steps, as one Lua script: each runs as a whole or not at all, and by the server's clock.
 
 It is asked for with one key, the prefix in braces, from which all other keys are made: so all of them lie in one slot
-of a cluster. What is asked and answered is JSON.
+of a cluster. What is asked and answered is JSON; what is asked of a reserve has the offers behind it, each on a line.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import sha1
 from importlib.resources import files
 
 SCHEMA = 1
 """What is kept, and how. Part of every key's name, so that two versions never misread each other."""
-PARTS = {
+COMMON = {
     "common": "Common",
     "rules": "Rules",
     "health": "Health",
-    "plans": "Plans",
     "rates": "Rate",
-    "minutes": "Fixed",
-    "slots": "Slots",
-    "budgets": "Budget",
     "records": "Records",
     "books": "Books",
-    "ahead": "Ahead",
+    "offers": "Offers",
     "line": "Line",
+    "steps": "Steps",
+}
+"""What every step needs: by file, the table that it fills."""
+FREQUENT = {"settling": "Settling", "slots": "Slots", "plans": "Plans"}
+"""What many steps need."""
+RARE = {
+    "minutes": "Fixed",
+    "budgets": "Budget",
+    "ahead": "Ahead",
     "places": "Places",
     "waiting": "Waiting",
-    "settling": "Settling",
     "learning": "Learning",
     "fleet": "Fleet",
     "joining": "Joining",
     "phantoms": "Phantoms",
-    "steps": "Steps",
+    "log": "Rate",
+    "specs": "Records",
+    "turns": "Line",
+    "upkeep": "Steps",
 }
-"""By file, the table that it fills."""
+"""What few need: the steps of those who wait, come or go, and what is seldom asked of a part that all need."""
 
 
 def _assembled() -> str:
@@ -42,8 +50,18 @@ def _assembled() -> str:
     def text(name: str) -> str:
         return folder.joinpath(f"{name}.lua").read_text("utf-8")
 
-    parts = (f"fills[{table}] = function()\n{text(name)}end" for name, table in PARTS.items())
-    return "\n".join([f"-- pixelrelay: the shared store, schema {SCHEMA}", text("prelude"), *parts, text("run")])
+    def fills(parts: Mapping[str, str]) -> list[str]:
+        return [f"fills[{table}] = function()\n{text(name)}end" for name, table in parts.items()]
+
+    later = {*FREQUENT.values(), *RARE.values()}
+    tables = [
+        f"local {table} = {'part()' if table in later else '{}'}"
+        for table in dict.fromkeys([*COMMON.values(), *FREQUENT.values(), *RARE.values()])
+    ]
+    rare = ["make_rare = function()", *fills(RARE), "end"]
+    common = ["local function make_common()", *(f"do\n{text(name)}end" for name in COMMON), "end", "make_common()"]
+    begin = f"-- pixelrelay: the shared store, schema {SCHEMA}"
+    return "\n".join([begin, text("prelude"), *tables, *fills(FREQUENT), *rare, *common, text("run")])
 
 
 SCRIPT = _assembled()

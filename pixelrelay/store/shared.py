@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter as Tally
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from itertools import count, islice
 from json import dumps
 from random import Random
@@ -34,13 +34,9 @@ from pixelrelay.store.base import (
     Ticket,
 )
 from pixelrelay.store.health import HealthPolicy
+from pixelrelay.store.mirror import Mirror, budget_state
 from pixelrelay.store.wire import (
-    Raw,
-    Seen,
-    SeenBudget,
-    SeenQuota,
     Writer,
-    budget_state,
     change_of,
     claims_text,
     health_text,
@@ -50,7 +46,7 @@ from pixelrelay.store.wire import (
 )
 
 Call: TypeAlias = Callable[[str, str], Awaitable[dict[str, Any]]]
-"""``await call(step, asked)`` runs one step of the script with ``asked``, which is JSON, and returns its answer.
+"""``await call(step, asked)`` runs one step of the script with ``asked``, see ``scripts``, and returns its answer.
 ``LostError`` if there is none."""
 
 _Told: TypeAlias = tuple[str, str, int, float]
@@ -59,8 +55,6 @@ _Told: TypeAlias = tuple[str, str, int, float]
 REMEMBERED = WINDOW + 1.0
 """Seconds for which what was granted is remembered, after which no window holds it."""
 MOST_REMEMBERED = 50_000
-MOST_BUDGETS = 10_000
-"""Of which is remembered how they stood: those of users come without end."""
 TOLD_AT_ONCE = 256
 """Bookings in one call when a server is told again; and tickets that are asked after in one."""
 REFRESHED_AT_ONCE = 64
@@ -129,39 +123,6 @@ class _Server:
     """This process's time then."""
 
 
-@dataclass(slots=True)
-class _Mirror:
-    """What the server last told of deployments, quotas and budgets."""
-
-    seen: dict[str, Seen] = field(default_factory=dict)
-    quotas: dict[str, SeenQuota] = field(default_factory=dict)
-    """Of accounts."""
-    budgets: dict[str, SeenBudget] = field(default_factory=dict)
-    """The one that was told of last behind all others."""
-
-    def note(self, offer: Offer, raw: Raw, now: float) -> None:
-        self.seen[offer.deployment] = Seen(raw, offer.claims, now, raw[0])
-        quotas, counted = self.quotas, raw[3]
-        for claim, each in zip(offer.claims, counted, strict=False):
-            quotas[claim.quota.key] = SeenQuota(claim.quota, each, now)
-        if offer.ours:
-            for claim, each in zip(offer.ours, counted[len(offer.claims) :], strict=True):
-                if claim.quota.span is not None:
-                    self.note_budget(claim.quota, each, now)
-
-    def note_budget(self, quota: Quota, raw: Raw, now: float) -> None:
-        self.budgets.pop(quota.key, None)
-        self.budgets[quota.key] = SeenBudget(quota, raw, now)
-        while len(self.budgets) > MOST_BUDGETS:
-            del self.budgets[next(iter(self.budgets))]
-
-    def shift(self, deployment: str, by: int) -> None:
-        """Count what was taken or given back here since."""
-        seen = self.seen.get(deployment)
-        if seen is not None:
-            seen.in_flight = max(0, seen.in_flight + by)
-
-
 class Shared:
     """One process's side of the state that a fleet shares. For asyncio and Trio.
 
@@ -199,7 +160,7 @@ class Shared:
         self._joins = 0
         self._joining = anyio.Lock()
         self._server = _Server()
-        self._mirror = _Mirror()
+        self._mirror = Mirror()
         self._held: dict[str, _Grant] = {}
         self._granted: deque[_Grant] = deque(maxlen=MOST_REMEMBERED)
         self._doubtful: dict[str, float] = {}
@@ -233,21 +194,22 @@ class Shared:
         """As ``Store.reserve``. As many as ``more`` others of what was taken go into ``ahead``, if there is room."""
         id_ = f"{self._process}:{next(self._numbers)}"
         body = (
-            f'"id":{dumps(id_)},"offers":[{self._writer.offers(offers)}],"patience":{seconds_text(patience)},'
-            f'"within":{seconds_text(within)},"priority":{priority},"panic":{"true" if panic else "false"}'
+            f'"id":{dumps(id_)},"tell":{self._mirror.to_ask_after(offers, self._local())},'
+            f'"patience":{seconds_text(patience)},"within":{seconds_text(within)},"priority":{priority},'
+            f'"panic":{"true" if panic else "false"}'
         ) + (f',"more":{more}' if more else "")
         self._asking.add(id_)
         try:
-            reply = await self._ask("reserve", body)
+            reply = await self._ask("reserve", body, self._writer.offers(offers))
         except BaseException:
             self._doubtful[id_] = self._local()
             raise
         finally:
             self._asking.discard(id_)
             early = self._early.pop(id_, None)
-        now, note = self._local(), self._mirror.note
-        for offer, raw in zip(offers, reply["states"], strict=True):
-            note(offer, raw, now)
+        now, note = self._server.at, self._mirror.note
+        for index, raw in zip(reply["told"], reply["states"], strict=True):
+            note(offers[index], raw, now)
         if "take" in reply:
             # At the moment of what was noted, which has it: what comes later is known to be later.
             got: Reservation | Ticket | Full = self._grant(id_, offers, reply["take"], now, probe=reply["probe"])
@@ -420,7 +382,7 @@ class Shared:
         for held, _ in settled:
             self._mirror.shift(held.offer.deployment, -1 if held.id in self._held else 0)
         reply = await self._ask("settle", f'"health":{self._health},"settled":[{",".join(texts)}]')
-        now = self._local()
+        now = self._server.at
         for (held, report), raws, changes in zip(settled, reply["states"], reply["changes"], strict=True):
             if (grant := self._held.pop(held.id, None)) is not None:
                 grant.settled = report
@@ -440,11 +402,10 @@ class Shared:
         """Renew this process's lease, free what dead ones held, and look after the line."""
         now = self._local()
         undo = list(self._doubtful)
-        stale = [(name, seen) for name, seen in self._mirror.seen.items() if now - seen.at > self._lease / 8]
-        stale = sorted(stale, key=lambda each: each[1].at)[:REFRESHED_AT_ONCE]
-        refreshed = [Offer(name, tuple(seen.claims)) for name, seen in stale]
-        offers = ",".join(self._writer.named(name, seen.claims) + ",0,0]" for name, seen in stale)
-        budgets = self._stale_budgets(now)
+        before = now - self._lease / 8
+        refreshed = [replace(seen.offer, ours=()) for seen in self._mirror.oldest(before)[:REFRESHED_AT_ONCE]]
+        offers = ",".join(map(self._writer.named_whole, refreshed))
+        budgets = list(islice(self._mirror.old_budgets(before), REFRESHED_AT_ONCE))
         waiting = list(self._places)[:TOLD_AT_ONCE]
         reply = await self._ask(
             "tend",
@@ -457,12 +418,6 @@ class Shared:
             self._mirror.note_budget(quota, raw, self._local())
         self._undone(undo, now)
         self._hear_all(reply)
-
-    def _stale_budgets(self, now: float) -> Sequence[Quota]:
-        """Those that are not a single user's, and were not told of for a while."""
-        budgets = self._mirror.budgets.values()
-        stale = (seen.quota for seen in budgets if not seen.quota.personal and now - seen.at > self._lease / 8)
-        return list(islice(stale, REFRESHED_AT_ONCE))
 
     def _undone(self, undo: Iterable[str], now: float) -> None:
         """What was undone may still come true until its time is over: until then it is undone again."""
@@ -593,13 +548,13 @@ class Shared:
 
     # --- asking ------------------------------------------------------------------------------------------------
 
-    async def _ask(self, step: str, body: str) -> Mapping[str, Any]:
+    async def _ask(self, step: str, body: str, lines: Sequence[str] = ()) -> Mapping[str, Any]:
         """The answer to a step. Where the server has forgotten this process, it is told, and asked again, once."""
         joins, guarded = self._joins, step == "reserve"
-        reply = await self._call(step, self._asked(body, guarded=guarded))
+        reply = await self._call(step, "\n".join((self._asked(body, guarded=guarded), *lines)))
         if "lost" in reply:
             await self._rejoin(joins)
-            reply = await self._call(step, self._asked(body, guarded=guarded))
+            reply = await self._call(step, "\n".join((self._asked(body, guarded=guarded), *lines)))
             if "lost" in reply:
                 raise LostError("the server forgets what it is told")
         self._take_in(reply)
@@ -643,19 +598,18 @@ class Shared:
 
     async def look(self, offers: Sequence[Offer], budgets: Sequence[Quota] = ()) -> Sight:
         """The shared state of the deployments of ``offers``, and of ``budgets``. Not even joined by looking."""
-        asked = f'"offers":[{self._writer.offers(offers)}],"budgets":{_budgets_text(budgets)}'
+        asked = f'"offers":[{",".join(self._writer.offers(offers))}],"budgets":{_budgets_text(budgets)}'
         reply = await self._call("look", self._asked(asked))
-        mirror = _Mirror()
+        mirror = Mirror()
         for offer, raw in zip(offers, reply["states"], strict=True):
             mirror.note(offer, raw, 0.0)
-        states = {name: seen.state(mirror.quotas, 0.0) for name, seen in mirror.seen.items()}
+        states = {name: mirror.state(name, 0.0) for name in mirror.seen}
         counted = zip(budgets, reply["budgets"], strict=True)
         return Sight(states, tuple(reply["names"]), {quota.key: budget_state(raw) for quota, raw in counted})
 
     def budget(self, quota: Quota) -> BudgetState:
         """As last told."""
-        seen = self._mirror.budgets.get(quota.key)
-        return BudgetState() if seen is None else seen.state(self._local())
+        return self._mirror.budget(quota, self._local())
 
     def budgets(self) -> Sequence[Quota]:
         """Those that were told of, and count yet as far as is known."""
@@ -664,26 +618,17 @@ class Shared:
 
     def state(self, deployment: str) -> DeploymentState:
         """As last told, with what this process took and gave back since, and cooldowns counted down."""
-        seen = self._mirror.seen.get(deployment)
-        return DeploymentState() if seen is None else seen.state(self._mirror.quotas, self._local())
+        return self._mirror.state(deployment, self._local())
 
     def in_flight(self, deployment: str) -> int:
-        seen = self._mirror.seen.get(deployment)
-        return 0 if seen is None else seen.in_flight
+        return self._mirror.in_flight(deployment)
 
     def utilisation(self, deployment: str) -> float:
-        seen = self._mirror.seen.get(deployment)
-        if seen is None:
-            return 0.0
-        counted = (self._mirror.quotas[claim.quota.key].raw for claim in seen.claims)
-        return max((raw[0] / raw[1] for raw in counted), default=0.0)
+        return self._mirror.utilisation(deployment)
 
     def used(self, quota_key: str) -> int:
         """What all processes together had used of a quota when it was last told of."""
-        if quota_key in self._mirror.budgets:
-            return self._mirror.budgets[quota_key].state(self._local()).used
-        seen = self._mirror.quotas.get(quota_key)
-        return 0 if seen is None else int(seen.raw[0])
+        return self._mirror.used(quota_key, self._local())
 
     def _tell(self, changes: Iterable[Mapping[str, Any]]) -> None:
         for change in changes:

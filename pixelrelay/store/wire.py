@@ -6,20 +6,15 @@ A pick pays for this each time, so what does not change, the claims of a deploym
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from json import dumps
 from typing import Any
 
-from pixelrelay.quotas import Calendar, Claim, Quota, Unit
-from pixelrelay.store.base import BudgetState, Change, DeploymentState, Offer, Probation, QuotaState, Report
+from pixelrelay.quotas import Calendar, Claim, Quota
+from pixelrelay.store.base import Change, Offer, Probation, Report
 from pixelrelay.store.health import HealthPolicy
 
 KEPT = 4096
 """Claims kept written; callers choose sizes, so there is no end of different ones."""
-
-Raw = Sequence[Any]
-"""A deployment as the scripts tell it: in flight, probation, seconds to cool, and of each quota what is used, what is
-admitted, and the stated limit if one is known; of a budget what is used, what is reserved, and when some is free."""
 
 
 def spec_text(quota: Quota) -> str:
@@ -56,14 +51,11 @@ class Writer:
             known = self._written[key] = claims, text  # the claims too: no other object may take their place
         return known[1]
 
-    def offers(self, offers: Sequence[Offer]) -> str:
+    def offers(self, offers: Sequence[Offer]) -> list[str]:
         named = self.named
-        return ",".join(
-            [
-                f"{named(o.deployment, o.claims)},{float(o.expected)!r},{float(o.least)!r}{_ours(o.ours)}]"
-                for o in offers
-            ]
-        )
+        return [
+            f"{named(o.deployment, o.claims)},{float(o.expected)!r},{float(o.least)!r}{_ours(o.ours)}]" for o in offers
+        ]
 
     def named_whole(self, offer: Offer) -> str:
         """An offer of which nothing but the deployment and all claims is told."""
@@ -105,62 +97,3 @@ def change_of(told: Mapping[str, Any]) -> Change:
     if "quota" in told:
         return Change(told["deployment"], quota=told["quota"], limit=told["limit"], learned=told["learned"])
     return Change(told["deployment"], probation=Probation(told["probation"]), cooling=told["cooling"])
-
-
-@dataclass(slots=True)
-class Seen:
-    """A deployment as it was last told of."""
-
-    raw: Raw
-    claims: Sequence[Claim]
-    at: float
-    """When, by this process's clock."""
-    in_flight: int
-    """With what this process has taken and given back since."""
-
-    def state(self, quotas: Mapping[str, SeenQuota], now: float) -> DeploymentState:
-        cooling = max(0.0, self.raw[2] - (now - self.at))
-        probation = Probation(self.raw[1])
-        if probation is Probation.COOLING and not cooling:
-            probation = Probation.PROBING
-        states = {claim.quota.key: quotas[claim.quota.key].state(now) for claim in self.claims}
-        return DeploymentState(self.in_flight, probation, cooling, states, now - self.at)
-
-
-@dataclass(slots=True)
-class SeenQuota:
-    """A quota as it was last told of."""
-
-    quota: Quota
-    raw: Raw
-    at: float
-
-    def state(self, now: float) -> QuotaState:
-        concurrent = self.quota.unit is Unit.CONCURRENT
-        stated = self.raw[2] if len(self.raw) > 2 and not concurrent else None
-        return QuotaState(self.quota.unit, self.raw[0], self.quota.limit, self.raw[1], stated, now - self.at)
-
-
-@dataclass(slots=True)
-class SeenBudget:
-    """A budget as it was last told of."""
-
-    quota: Quota
-    raw: Raw
-    at: float
-
-    def is_over(self, now: float) -> bool:
-        """Whether it is known that nothing of it counts any more."""
-        frees = budget_state(self.raw).frees
-        return frees is None or (isinstance(self.quota.span, Calendar) and now - self.at >= frees)
-
-    def state(self, now: float) -> BudgetState:
-        age = now - self.at
-        if self.is_over(now):
-            return BudgetState(age=age)
-        told = budget_state(self.raw)
-        return replace(told, frees=None if told.frees is None else max(0.0, told.frees - age), age=age)
-
-
-def budget_state(raw: Raw) -> BudgetState:
-    return BudgetState(raw[0], raw[1], float(raw[2]) if len(raw) > 2 else None, age=0.0)

@@ -16,6 +16,7 @@ from pixelrelay import _clock
 from pixelrelay.quotas import Claim, Quota, SeenLimit, Shape, Unit
 from pixelrelay.store.base import Full, Offer, Probation, Report, Reservation, Ticket, Verdict
 from pixelrelay.store.health import HealthPolicy
+from pixelrelay.store.mirror import FRESH, TOLD
 from pixelrelay.store.shared import Booked, LostError, MovedError, Shared
 from tests.store.direct import Server
 
@@ -317,6 +318,88 @@ async def test_a_process_that_held_many_is_freed_in_parts(server: Server) -> Non
     assert left == [172, 44, 0, 0]
 
 
+# --- what is looked at, and told -----------------------------------------------------------------------------------
+
+
+def listening(server: Server) -> tuple[Shared, list[dict[str, Any]]]:
+    """A process, and the answers that it gets."""
+    answers = list[dict[str, Any]]()
+
+    async def call(step: str, asked: str) -> dict[str, Any]:
+        answers.append(server.call(step, asked))
+        return answers[-1]
+
+    return Shared(call, process="listening", clock=_clock.now, lease=1e9), answers
+
+
+async def test_the_best_candidates_are_asked_after_only_when_they_were_not_told_of_for_a_while(server: Server) -> None:
+    store, answers = listening(server)
+    twenty = [offer(f"d{number}", rate(f"d{number}", 9)) for number in range(20)]
+    told = []
+    for seconds in (0, 0, FRESH / 2, FRESH):
+        await anyio.sleep(seconds)
+        await taken(store, *twenty)
+        told.append(answers[-1]["told"])
+    best = list(range(TOLD))
+    assert told == [best, [0], [0], best]
+
+
+async def test_what_others_take_is_known_a_moment_later(server: Server) -> None:
+    here, there = server.join(), server.join()
+    east, west = offer("east", rate("east", 9)), offer("west", rate("west", 9))
+    await taken(here, east, west)
+    await taken(there, west)
+    await taken(here, east, west)
+    assert here.in_flight("west") == 0
+    await anyio.sleep(FRESH)
+    await taken(here, east, west)
+    assert here.in_flight("west") == 1
+
+
+async def test_all_that_had_no_room_are_told_of_at_once(server: Server) -> None:
+    store, answers = listening(server)
+    other, full, last = server.join(), [offer(f"d{number}", rate(f"d{number}", 1)) for number in range(20)], offer("z")
+    await taken(store, last)
+    for each in full:
+        await taken(other, each)
+    held = await taken(store, *full, last, offer("never looked at"))
+    assert (held.index, answers[-1]["told"]) == (20, list(range(21)))
+    assert {store.utilisation(each.deployment) for each in full} == {1.0}
+
+
+async def test_a_new_configuration_is_counted_by_as_soon_as_it_is_looked_at(server: Server) -> None:
+    store, other = server.join(), server.join()
+    east, west, wider = offer("east", rate("east", 1)), offer("west", rate("west", 1)), offer("west", rate("west", 2))
+    await taken(other, west)
+    assert (await taken(store, east, wider)).index == 0
+    assert isinstance(await other.reserve([west]), Full)
+    assert (await taken(store, east, wider)).index == 1
+
+
+@pytest.mark.slow
+async def test_what_is_given_back_costs_the_server_no_more_in_a_long_line_than_in_a_short_one(
+    redis_client: redis.Redis,
+) -> None:
+    client: Any = redis_client
+    crowd = [offer(f"d{number}", rate(f"d{number}", 30), slots(f"s{number}", 9), expected=9) for number in range(6)]
+
+    async def cost(waiting: int) -> float:
+        """Microseconds of the server's that it takes at the least, with so many in the line."""
+        client.flushall()
+        store, costs = Server(redis_client).join(), []
+        held = [await taken(store, *crowd) for _ in range(6 * 9)]
+        for _ in range(waiting):
+            await ticket(store, *crowd)
+        for each in held[:20]:
+            client.config_resetstat()
+            await store.cancel(each)
+            costs.append(client.info("commandstats")["cmdstat_evalsha"]["usec"])
+        assert store.waiting == waiting
+        return float(min(costs))
+
+    assert await cost(600) < 3 * await cost(30)
+
+
 # --- answers that come late, or twice ------------------------------------------------------------------------------
 
 
@@ -325,8 +408,9 @@ async def test_a_reserve_that_is_carried_out_too_late_takes_nothing(server: Serv
 
     async def slow(step: str, asked: str) -> dict[str, Any]:
         if step == "reserve":
-            what = json.loads(asked)
-            asked = json.dumps({**what, "now": what["now"] + late})
+            first, offers = asked.split("\n", 1)
+            what = json.loads(first)
+            asked = json.dumps({**what, "now": what["now"] + late}) + "\n" + offers
         return server.call(step, asked)
 
     store = Shared(slow, process="slow", clock=_clock.now, timeout=0.25)
@@ -628,11 +712,11 @@ async def test_whatever_has_been_every_key_goes_away_by_itself(server: Server) -
 
 
 KEPT_WORDS = """
-    meta procs line plan planned written tag spec count odd sum first last at amount number version cooling slots seen
+    meta procs line aims plan planned tag spec count odd sum first last at amount number version cooling slots seen
     clean step factor needed stepped plans odd minutes forgotten phantom restored ends in flight outcomes relapses told
     ill probe epoch base begun reap members upset looked foreseen waiting due alarm watch contested granted take true
     false dropped full moved null requests images concurrent megapixels rolling sliced paced fixed
-    east west north south pool test
+    east west north south pool test written
 """
 
 

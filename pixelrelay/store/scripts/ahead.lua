@@ -1,8 +1,5 @@
 -- What time will bring: when offers have room, and the forecast. The twin of what store/books.py says of the future.
 
-local max, call = math.max, redis.call
-local NEVER, INSTANT, SOON = Common.NEVER, Common.INSTANT, Common.SOON
-
 -- The quotas that have too little room for the offer, though they may have some.
 function Ahead.short(offer, found)
   for _, claim in ipairs(offer.claims) do
@@ -69,12 +66,12 @@ function Ahead.shortage(offer, at)
   end
 end
 
--- Note that `id` is thought to take `offer` at `at`. The deployments for which that may change what is thought.
-function Ahead.plan(id, offer, at)
+-- Note that `id` is thought to take `offer` at `at`, for so many seconds. The deployments for which that may change what is thought.
+function Ahead.plan(id, offer, at, expected)
   local touched = { [offer.d] = true }
   for _, claim in ipairs(offer.claims) do
     local q = Records.quota(claim)
-    q.counter.plan(q, id, claim[3], at, offer.e)
+    q.counter.plan(q, id, claim[3], at, expected)
     for name in pairs(q.deployments or {}) do touched[name] = true end
   end
   return touched

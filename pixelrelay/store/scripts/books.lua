@@ -1,8 +1,5 @@
 -- What is counted, together: whether an offer has room, and taking it. The twin of store/books.py.
 
-local call, format, concat = redis.call, string.format, table.concat
-local max, INSTANT = math.max, Common.INSTANT
-
 function Books.quota_has_room(q, amount)
   return q.cooling <= now + INSTANT and q.counter.has_room(q, amount)
 end
@@ -19,9 +16,9 @@ function Books.has_room(offer, contested)
 end
 
 function Books.hold(id, text)
-  local key = K .. 'h:' .. Common.owner_of(id)
+  local key = K .. 'h:' .. owner_of(id)
   call('HSET', key, id, text)
-  call('EXPIRE', key, Common.DAY)
+  call('EXPIRE', key, DAY)
 end
 
 function Books.held_text(offer, probe, claims)

@@ -2,8 +2,6 @@
 -- Sums by part of the wall clock: booked, and of that reserved; planned_parts; all before `forgotten` is dropped. The
 -- numbers of parts are the same in every epoch, so what was spent is known whatever else was lost.
 
-local call, format, max, floor, ceil = redis.call, string.format, math.max, math.floor, math.ceil
-local NEVER, INSTANT = Common.NEVER, Common.INSTANT
 local PARTS, HOUR, DAY = 60, 3600, 86400
 
 -- Days since 1970 to the year and the month, and back (Hinnant 2013): years begin in March, the leap day ends them.

@@ -1,28 +1,14 @@
 -- What every step begins with: what was asked, what time it is, and who else is told of what happens.
 -- Moments are seconds since `base`, so that they have few digits; replies speak in durations.
 
-local NEVER, LONG_AGO, INSTANT, SOON, WINDOW, DAY = math.huge, -1e15, 1e-6, 1.0, 60.0, 86400
-Common.NEVER, Common.LONG_AGO, Common.INSTANT, Common.SOON, Common.WINDOW = NEVER, LONG_AGO, INSTANT, SOON, WINDOW
-Common.DAY, Common.TEN_MINUTES = DAY, 600
-local call, format, max, min, floor = redis.call, string.format, math.max, math.min, math.floor
-
-function Common.known(value)
-  if value == cjson.null then return nil end
-  return value
-end
-
-local function exact(number) -- cjson writes fourteen digits
-  return format('%.17g', number)
-end
-Common.exact = exact
-
 function Common.chunks(list, most, handle)
   for first = 1, #list, most do
     handle(unpack(list, first, min(first + most - 1, #list)))
   end
 end
 
--- `meta`: what concerns all. As it begins, a field is neither written nor read.
+-- `meta`: what concerns all. As it begins, a field is neither written nor read. What is set stands before what was read,
+-- and where nothing is but what each step sets, all else is written back as it was read.
 
 local META = {
   __index = {
@@ -31,16 +17,23 @@ local META = {
   },
 }
 
+local OF_EACH_STEP = { last = true, number = true }
+local meta_text
+
 local function load_meta()
-  local text = call('GET', K .. 'meta')
-  meta = setmetatable(text and cjson.decode(text) or {}, META)
-  return text
+  meta_text = call('GET', K .. 'meta')
+  local read = setmetatable(meta_text and cjson.decode(meta_text) or {}, META)
+  meta = setmetatable({}, { __index = read })
+  return meta_text
 end
 
-function Common.save_meta()
+local function rest_of_meta()
+  local changed = not meta_text
+  for name in pairs(meta) do changed = changed or not OF_EACH_STEP[name] end
+  if not changed then return string.sub(meta_text, (string.find(meta_text, '"epoch"', 1, true))) end
   local text = format(
-    '{"epoch":%s,"tag":"%s","base":%.17g,"last":%.17g,"number":%d,"reap":%.17g,"members":%d',
-    cjson.encode(meta.epoch), meta.tag, meta.base, meta.last, meta.number, meta.reap, meta.members
+    '"epoch":%s,"tag":"%s","base":%.17g,"reap":%.17g,"members":%d',
+    cjson.encode(meta.epoch), meta.tag, meta.base, meta.reap, meta.members
   )
   if meta.upset ~= '' then text = text .. ',"upset":"1"' end
   if meta.looked ~= LONG_AGO then text = text .. format(',"looked":%.17g,"foreseen":%.17g', meta.looked, meta.foreseen) end
@@ -49,20 +42,12 @@ function Common.save_meta()
   if meta.alarm ~= NEVER then text = text .. format(',"alarm":%.17g', meta.alarm) end
   if meta.watch ~= '' then text = text .. ',"watch":' .. cjson.encode(meta.watch) end
   if meta.contested then text = text .. ',"contested":' .. cjson.encode(meta.contested) end
-  call('SET', K .. 'meta', text .. '}', 'EX', DAY)
+  return text .. '}'
 end
 
--- Nothing of what an older epoch left is good: the counters of the moments in it began elsewhere. Records carry the
--- tag of their epoch; what carries none is deleted.
-local function begin_epoch(time, seconds)
-  for _, process in ipairs(call('ZRANGE', K .. 'procs', 0, -1)) do
-    call('DEL', K .. 'h:' .. process, K .. 'in:' .. process)
-  end
-  call('DEL', K .. 'procs', K .. 'line', K .. 'w', K .. 'k', K .. 'plan', K .. 'planned', K .. 'h:' .. me)
-  meta.tag = format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
-  meta.epoch = meta.tag .. '/' .. me
-  meta.base = floor(seconds)
-  meta.last = 0
+function Common.save_meta()
+  local text = format('{"last":%.17g,"number":%d,', meta.last, meta.number) .. rest_of_meta()
+  call('SET', K .. 'meta', text, 'EX', DAY)
 end
 
 -- Sets `now`. A server whose clock is behind what was seen before goes on from there.
@@ -77,7 +62,7 @@ function Common.read_clock()
     if step == 'look' then
       meta.base = floor(whole)
     else
-      begin_epoch(time, whole)
+      Fleet.begin_epoch(time, whole)
     end
   end
   now = (whole - meta.base) + part
@@ -89,8 +74,10 @@ function Common.read_clock()
   return begun
 end
 
-function Common.owner_of(id)
-  return (string.match(id, '^(.*):'))
+-- Whether the caller is one of the fleet, as far as is known without asking: it was one when it was last told how many
+-- have come and gone, nobody has since, and no lease is over.
+function Common.is_known()
+  return asked.epoch == meta.epoch and asked.members == meta.members and now <= meta.reap
 end
 
 -- Tell the process of `id`, by a word in this reply or by a message in its inbox.
@@ -101,5 +88,5 @@ function Common.tell(process, message)
   end
   local inbox = K .. 'in:' .. process
   call('RPUSH', inbox, message)
-  call('EXPIRE', inbox, Common.TEN_MINUTES)
+  call('EXPIRE', inbox, TEN_MINUTES)
 end

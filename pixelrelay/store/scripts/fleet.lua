@@ -2,10 +2,6 @@
 -- `procs` is a sorted set of processes by the end of their leases; `h:<process>` is what each holds, by id: a
 -- reservation as JSON, or the place in the line of one who waits.
 
-local call, format, max, min = redis.call, string.format, math.max, math.min
-local DAY, LONG_AGO, known = Common.DAY, Common.LONG_AGO, Common.known
-local exact, owner_of = Common.exact, Common.owner_of
-
 local FREED_AT_ONCE = 128
 
 local function lease_of(process)
@@ -65,7 +61,6 @@ end
 
 -- Free what processes held that are heard of no more.
 function Fleet.reap()
-  if now <= meta.reap then return end
   while true do
     local first = call('ZRANGE', K .. 'procs', 0, 0, 'WITHSCORES')
     if not first[1] then
@@ -89,4 +84,18 @@ function Fleet.text()
     if name == me then return format('[%d,%d]', i - 1, #names) end
   end
   return format('[0,%d]', max(1, #names))
+end
+
+-- Nothing of what an older epoch left is good: the counters of the moments in it began elsewhere. Records carry the
+-- tag of their epoch; what carries none is deleted.
+function Fleet.begin_epoch(time, seconds)
+  for _, process in ipairs(call('ZRANGE', K .. 'procs', 0, -1)) do
+    call('DEL', K .. 'h:' .. process, K .. 'in:' .. process)
+  end
+  for _, aim in ipairs(call('HKEYS', K .. 'aims')) do call('DEL', K .. 'a:' .. aim) end
+  for _, name in ipairs({ 'procs', 'line', 'aims', 'w', 'k', 'plan', 'planned', 'h:' .. me }) do call('DEL', K .. name) end
+  meta.tag = format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
+  meta.epoch = meta.tag .. '/' .. me
+  meta.base = floor(seconds)
+  meta.last = 0
 end

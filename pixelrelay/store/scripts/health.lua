@@ -1,8 +1,6 @@
 -- Whether a deployment is well: the twin of store/health.py. A deployment `d`: outcomes ('1' is well, oldest first),
 -- relapses, ill (until when, or nil), told (until when), probe (an id, or nil), in_flight.
 
-local max, min = math.max, math.min
-
 function Health.probation(d)
   if d.told > now then return 'cooling' end
   if not d.ill then return 'well' end

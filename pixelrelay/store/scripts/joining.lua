@@ -1,9 +1,5 @@
 -- What a process that comes back has to tell of what it holds and has booked, and what of that is known already.
 
-local call, format = redis.call, string.format
-local LONG_AGO, known = Common.LONG_AGO, Common.known
-local owner_of = Common.owner_of
-
 -- The entry of `id` in a rate's log, that what was booked before can be settled.
 local function find(q, id)
   if not q.entries then
@@ -26,7 +22,7 @@ local function restore(booked)
   if call('HEXISTS', K .. 'h:' .. owner, id) == 1 then return end
   local key = K .. 'r:' .. me
   local counts = booked.e ~= meta.epoch and call('SADD', key, id) == 1
-  call('EXPIRE', key, Common.TEN_MINUTES)
+  call('EXPIRE', key, TEN_MINUTES)
   local claims = {}
   for _, claim in ipairs(booked.c) do
     local q, amount = Records.quota(claim), claim[3]
@@ -50,7 +46,7 @@ local function restore(booked)
         Fixed.add(q.minutes, first, last, amount)
         q.dirty = true
         -- What others have seen used is of this minute.
-        if last >= math.floor((now + meta.base) / Common.WINDOW) then Phantoms.told(q, amount) end
+        if last >= floor((now + meta.base) / WINDOW) then Phantoms.told(q, amount) end
       end
     elseif counts and booked.a < q.longest then
       detail = format('%d', Rate.enter(q, id, amount, at))
@@ -83,7 +79,7 @@ end
 
 function Joining.join()
   -- First a write that a server without memory refuses: what comes first decides whether the others may follow.
-  call('SET', K .. 'written', 1, 'EX', Common.TEN_MINUTES)
+  call('SET', K .. 'written', 1, 'EX', TEN_MINUTES)
   local fresh = known(asked.epoch) and asked.epoch ~= '' and asked.epoch ~= meta.epoch
   Fleet.renew()
   for _, id in ipairs(asked.undo or {}) do Settling.free(id, false) end

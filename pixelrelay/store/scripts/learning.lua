@@ -1,12 +1,11 @@
 -- What a quota learns from how attempts end: the twin of Ladder and SlotLimit in store/rules.py.
 
-local max, min = math.max, math.min
 local CUT, RECOVERY, FLOOR, RECOVERY_A_MINUTE = 0.9, 0.002, 0.3, 0.075
 local BETWEEN_STEPS = 30.0
 
 -- What must be the same for nothing to have changed.
 function Learning.signature(q)
-  return table.concat({ q.largest, q.most, q.slice or '', q.spacing or '', q.guard }, ' ')
+  return concat({ q.largest, q.most, q.slice or '', q.spacing or '', q.guard }, ' ')
 end
 
 function Learning.rejected(q)

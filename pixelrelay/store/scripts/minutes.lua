@@ -1,9 +1,6 @@
 -- A limit that is counted anew at each full minute: the twin of FixedCounter in store/counters.py.
 -- Sums by minute of the wall clock: minutes (booked) and planned_minutes, and all before `forgotten` is dropped.
 
-local format, max, floor = string.format, math.max, math.floor
-local NEVER, INSTANT, WINDOW = Common.NEVER, Common.INSTANT, Common.WINDOW
-
 local function minutes_at(q, moment)
   local wall = moment + meta.base
   local first, last = floor((wall - q.guard) / WINDOW), floor((wall + q.guard) / WINDOW)

@@ -3,8 +3,6 @@
 -- used as much as the one that tells. Half a lease later every process that lives has been heard of, and what nobody
 -- has told of by then was not used.
 
-local max = math.max
-
 -- The round of telling that goes on; `ends`: when it is over.
 local function round(q)
   Phantoms.drop(q)

@@ -1,9 +1,6 @@
 -- The forecast of one quota: who is thought to take how much of it, and when. Kept in a list, first to come first, of
 -- `amount:at:id`; how many, their sum, and the last of them stand in the quota's record.
 
-local call, format, floor = redis.call, string.format, math.floor
-local TEN_MINUTES, LONG_AGO = Common.TEN_MINUTES, Common.LONG_AGO
-
 -- What an older record under the same name has left lying about.
 local function clear(key)
   call('DEL', K .. 'l:' .. key, K .. 's:' .. key, K .. 'p:' .. key, K .. 't:' .. key)

@@ -1,16 +1,37 @@
--- What all parts share. A part is a function that fills its table, and is called when something in the table is first
--- asked for: most steps need few of them, and to make a function costs more than to call it.
+-- What all parts share: a local here is cheaper than one in each of them. Most steps need few parts, and to make a function costs more than to call it: those that every
+-- step needs are filled at once, others when something in them is first asked for, and of those that few steps need not
+-- even the functions that fill them are made before.
 
 local K = KEYS[1] .. ':1:'
-local step, asked = ARGV[1], cjson.decode(ARGV[2])
+local step, asked_ends = ARGV[1], string.find(ARGV[2], '\n', 1, true)
+local asked = cjson.decode(asked_ends and string.sub(ARGV[2], 1, asked_ends - 1) or ARGV[2])
 local me, now, meta, news = asked.process, nil, {}, {}
 
+local call, format, concat = redis.call, string.format, table.concat
+local max, min, floor, ceil = math.max, math.min, math.floor, math.ceil
+local NEVER, LONG_AGO, INSTANT, SOON, WINDOW = math.huge, -1e15, 1e-6, 1.0, 60.0
+local DAY, TEN_MINUTES = 86400, 600
+
+local function exact(number) -- cjson writes fourteen digits
+  return format('%.17g', number)
+end
+
+local function known(value)
+  if value == cjson.null then return nil end
+  return value
+end
+
+local function owner_of(id)
+  return (string.match(id, '^(.*):'))
+end
+
+local make_rare
 local fills = {}
 local UNFILLED = {
   __index = function(self, name)
-    local fill = fills[self]
+    if not fills[self] then make_rare() end
     setmetatable(self, nil)
-    fill()
+    fills[self]()
     return self[name]
   end,
 }
@@ -19,7 +40,3 @@ local function part()
   return setmetatable({}, UNFILLED)
 end
 
-local Common, Rules, Health, Plans = part(), part(), part(), part()
-local Rate, Fixed, Slots, Budget = part(), part(), part(), part()
-local Records, Books, Ahead, Line, Places, Waiting = part(), part(), part(), part(), part(), part()
-local Settling, Learning, Fleet, Joining, Phantoms, Steps = part(), part(), part(), part(), part(), part()

@@ -1,8 +1,6 @@
 -- What is kept of every quota and deployment: read when it is first needed, many at a time where it is known which, and
 -- written once at the end of the step. What is as it begins is neither written nor read, but found in the metatable.
 
-local call, format, concat = redis.call, string.format, table.concat
-local LONG_AGO, DAY = Common.LONG_AGO, Common.DAY
 local quotas, deployments = {}, {}
 Records.quotas = quotas
 
@@ -19,7 +17,7 @@ local specs = {}
 
 -- A spec is the text `unit|limit|shape|counts_rejected|guard`, and of a limit of our own `|ours` behind it, or the span
 -- of a budget. What follows from it is found through the metatable.
-local function spec_of(text)
+function Records.spec_of(text)
   local spec = specs[text]
   if not spec then
     local unit, limit, shape, guard, span = string.match(text, '^(%a+)|(%d+)|(%a+)|%d|([^|]*)|?(.*)$')
@@ -35,20 +33,6 @@ local function spec_of(text)
   return spec
 end
 
-local function flat(sums)
-  local parts = {}
-  for minute, sum in pairs(sums or {}) do
-    if sum ~= 0 then parts[#parts + 1] = format('%d,%d', minute, sum) end
-  end
-  return '[' .. concat(parts, ',') .. ']'
-end
-
-local function unflat(list)
-  local sums = {}
-  for i = 1, #(list or {}), 2 do sums[list[i]] = list[i + 1] end
-  return sums
-end
-
 local function quota_text(q)
   local text = format('{"tag":"%s","spec":"%s"', meta.tag, q.spec)
   if q.counter == Rate then
@@ -61,11 +45,11 @@ local function quota_text(q)
   elseif q.counter == Budget then
     text = text .. format(
       ',"booked":%s,"reserved":%s,"planned_parts":%s,"forgotten":%d',
-      flat(q.booked), flat(q.reserved), flat(q.plans > 0 and q.planned_parts), q.forgotten
+      Records.flat(q.booked), Records.flat(q.reserved), Records.flat(q.plans > 0 and q.planned_parts), q.forgotten
     )
     if q.recalled then text = text .. format(',"recalled":%d', q.recalled) end
   else
-    text = text .. format(',"minutes":%s,"forgotten":%d', flat(q.minutes), q.forgotten)
+    text = text .. format(',"minutes":%s,"forgotten":%d', Records.flat(q.minutes), q.forgotten)
   end
   if q.version > 0 then text = text .. format(',"version":%d', q.version) end
   if q.cooling ~= LONG_AGO then text = text .. format(',"cooling":%.17g', q.cooling) end
@@ -81,7 +65,7 @@ local function quota_text(q)
   if q.plans > 0 then
     text = text .. format(
       ',"plans":%d,"plan_sum":%d,"plan_odd":%d,"plan_at":%.17g,"plan_amount":%d,"planned_minutes":%s',
-      q.plans, q.plan_sum, q.plan_odd, q.plan_at, q.plan_amount, flat(q.planned_minutes)
+      q.plans, q.plan_sum, q.plan_odd, q.plan_at, q.plan_amount, Records.flat(q.planned_minutes)
     )
   end
   local p = q.phantom
@@ -94,35 +78,26 @@ local function quota_text(q)
   return text .. '}'
 end
 
-local function made(key, spec)
-  local q = setmetatable({ key = key, spec = spec, fresh_record = true }, spec_of(spec))
+function Records.made(key, spec)
+  local q = setmetatable({ key = key, spec = spec, fresh_record = true }, Records.spec_of(spec))
   if q.counter == Fixed then q.minutes, q.planned_minutes = {}, {} end
   if q.counter == Budget then q.booked, q.reserved, q.planned_parts = {}, {}, {} end
   Rules.apply(q)
   return q
 end
 
--- Of a budget, what was spent in an older epoch is known; who had reserved it is not.
-local function carried_over(key, q)
-  local kept = made(key, q.spec)
-  if kept.counter ~= Budget then return nil end
-  kept.booked, kept.version, kept.forgotten = unflat(q.booked), q.version, q.forgotten
-  kept.recalled = Budget.used(kept)
-  return kept
-end
-
 local function read_quota(key, text)
   local q = cjson.decode(text)
-  if q.tag ~= meta.tag then return carried_over(key, q) end
-  setmetatable(q, spec_of(q.spec))
+  if q.tag ~= meta.tag then return Records.carried_over(key, q) end
+  setmetatable(q, Records.spec_of(q.spec))
   q.key = key
   local counter = q.counter
   if counter == Budget then
-    q.booked, q.reserved, q.planned_parts = unflat(q.booked), unflat(q.reserved), unflat(q.planned_parts)
+    q.booked, q.reserved, q.planned_parts = Records.unflat(q.booked), Records.unflat(q.reserved), Records.unflat(q.planned_parts)
   end
-  if counter == Fixed then q.minutes, q.planned_minutes = unflat(q.minutes), unflat(q.planned_minutes) end
+  if counter == Fixed then q.minutes, q.planned_minutes = Records.unflat(q.minutes), Records.unflat(q.planned_minutes) end
   Rules.apply(q)
-  if counter == Rate and q.count > 0 and q.last_at < now - 3 * q.longest then -- its log has expired
+  if counter == Rate and q.count > 0 and q.last_at < now - 2 * q.longest then -- its log may have expired
     q.count, q.odd, q.sum, q.swept = 0, 0, 0, true
   end
   return q
@@ -164,26 +139,25 @@ function Records.fetch(offers)
       end
     end
   end
-  local n = 0
-  Common.chunks(keys, 2000, function(...)
-    local texts = call('MGET', ...)
+  for first = 1, #keys, 2000 do
+    local texts = call('MGET', unpack(keys, first, min(first + 1999, #keys)))
     for i = 1, #texts do
-      n = n + 1
-      local text, name, spec = texts[i], names[n], specs_of[n]
+      local text, n = texts[i], first + i - 1
+      local name, spec = names[n], specs_of[n]
       if spec then
-        quotas[name] = text and read_quota(name, text) or made(name, spec)
+        quotas[name] = text and read_quota(name, text) or Records.made(name, spec)
       else
         deployments[name] = read_deployment(text)
       end
     end
-  end)
+  end
 end
 
 function Records.quota(claim)
   local q = quotas[claim[1]]
   if not q then
     local text = call('GET', K .. 'q:' .. claim[1])
-    q = text and read_quota(claim[1], text) or made(claim[1], claim[2])
+    q = text and read_quota(claim[1], text) or Records.made(claim[1], claim[2])
     quotas[claim[1]] = q
   end
   return q
@@ -223,41 +197,12 @@ function Records.save()
   end
 end
 
--- A configuration was loaded anew: the limits change, what has been counted stays.
-local function respecify(q, spec)
-  local key, before, span, used = q.key, q.counter, q.span, q.counter.used(q)
-  if before == Fixed then used = used + Fixed.used(q, now - Common.WINDOW) end
-  q.spec = spec
-  setmetatable(q, spec_of(spec))
-  local anew = q.counter ~= before or q.span ~= span
-  if anew then
-    -- The two kinds keep different books, so what one has counted is carried over as if it were booked now.
-    local version, cooling, draws = q.version + 1, q.cooling, q.deployments
-    Plans.clear(key)
-    for name in pairs(q) do q[name] = nil end
-    for name, value in pairs(made(key, spec)) do q[name] = value end
-    q.version, q.cooling, q.deployments = version, cooling, draws
-  end
-  Rules.apply(q)
-  q.dirty = true
-  meta.upset = '1'
-  if anew and q.counter == Budget then
-    Budget.book(q, '', 0, 0)
-    Budget.enter(q, q.clock.part(now + meta.base), used, false)
-  elseif anew and used > 0 then
-    q.counter.book(q, '', used, 0)
-  end
-end
-
--- What was asked for last is what is configured.
-function Records.specify(offers)
-  for i = 1, #offers do
-    local claims = offers[i].claims
-    for j = 1, #claims do
-      local key, spec = claims[j][1], claims[j][2]
-      local q = quotas[key]
-      if q.spec ~= spec then respecify(q, spec) end
-      if q.fresh_record then q.dirty = true end -- so that another spec is known to be another
-    end
+-- What was looked at last is what is configured.
+function Records.specify(offer)
+  local claims = offer.claims
+  for j = 1, #claims do
+    local q, spec = quotas[claims[j][1]], claims[j][2]
+    if q.spec ~= spec then Records.respecify(q, spec) end
+    if q.fresh_record then q.dirty = true end -- so that another spec is known to be another
   end
 end

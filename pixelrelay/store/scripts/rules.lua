@@ -2,8 +2,7 @@
 -- A quota `q`: unit, limit, shape, guard (its spec); step, factor, clean, needed, stepped, seen (a rate's ladder);
 -- slots, clean (what concurrent slots have learned); most, largest, slice, spacing (what follows from them).
 
-local max, min, floor, ceil = math.max, math.min, math.floor, math.ceil
-local WINDOW, SLICE = Common.WINDOW, 10.0
+local SLICE = 10.0
 local STEPS = { 'rolling', 'sliced', 'paced' }
 local STEP = { rolling = 1, sliced = 2, paced = 3 }
 Rules.CLEAN_RUN, Rules.SLICE = 300, SLICE

@@ -2,9 +2,6 @@
 -- A report: verdict, used (by unit), cooldown, grows, rejected (units, or nil), seen ({unit, limit} each), spread,
 -- first (seconds of the first cooldown, or nil).
 
-local call, format, max = redis.call, string.format, math.max
-local owner_of = Common.owner_of
-
 -- What is held under `id`, and stays so: deployment, claims; `nil` if nothing is.
 function Settling.held(id)
   local owner = owner_of(id)
@@ -130,7 +127,7 @@ function Settling.settle(held, report, changes)
     local q, claim = each.q, each.claim
     local told = report.used
     if q.ours then told = report.ours end
-    local used = told and Common.known(told[q.unit]) or claim.amount
+    local used = told and known(told[q.unit]) or claim.amount
     if used ~= claim.amount or q.unit == 'concurrent' or q.span then
       changed = give_back(q, held.id, claim, used) or changed
     end

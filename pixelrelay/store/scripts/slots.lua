@@ -1,9 +1,6 @@
 -- Concurrent slots: the twin of SlotCounter in store/counters.py.
 -- A sorted set of `amount:id` by when each is thought to end; count (held) stands in the record.
 
-local call, format, concat, max = redis.call, string.format, table.concat, math.max
-local NEVER, exact = Common.NEVER, Common.exact
-
 function Slots.has_room(q, amount)
   return q.count + amount <= max(q.most, amount) and amount <= q.largest
 end
@@ -23,7 +20,7 @@ local function thought_of(q)
       return q.thought
     end
   end
-  local flat, holders, overdue = {}, {}, now + Common.SOON
+  local flat, holders, overdue = {}, {}, now + SOON
   if q.count > 0 then flat = call('ZRANGE', K .. 's:' .. q.key, 0, -1, 'WITHSCORES') end
   for i = 1, #flat, 2 do
     local ends = tonumber(flat[i + 1])
@@ -54,7 +51,7 @@ function Slots.enter(q, id, amount, expected)
   if q.fresh_record then Plans.clear_if_new(q) end
   local key = K .. 's:' .. q.key
   call('ZADD', key, exact(now + expected), format('%d:%s', amount, id))
-  call('EXPIRE', key, Common.DAY)
+  call('EXPIRE', key, DAY)
   q.count, q.dirty = q.count + amount, true
   if q.plans == 0 then q.thought = nil end
 end
@@ -100,5 +97,5 @@ function Slots.save_thought(q)
   local parts = {}
   for i, holder in ipairs(q.thought.ends) do parts[i] = format('[%.17g,%d]', holder[1], holder[2]) end
   parts[#parts + 1] = format('%d', q.thought.in_use)
-  call('SET', K .. 't:' .. q.key, '[' .. concat(parts, ',') .. ']', 'EX', Common.TEN_MINUTES)
+  call('SET', K .. 't:' .. q.key, '[' .. concat(parts, ',') .. ']', 'EX', TEN_MINUTES)
 end

@@ -1,16 +1,10 @@
 -- The walk along the line, and the forecast: the twin of store/line.py where somebody waits.
 
-local max, min, format = math.max, math.min, string.format
-local NEVER, INSTANT, SOON, TEN_MINUTES = Common.NEVER, Common.INSTANT, Common.SOON, Common.TEN_MINUTES
-local owner_of, tell = Common.owner_of, Common.tell
+local tell = Common.tell
 local GLANCE, LONG = 0.05, 64
 
-local function in_time(place, offer, at)
-  return at <= place.latest + place.grace and at + offer.least <= place.done_by + place.grace
-end
-
-local function aim_of(place)
-  return place.ci and place.kind .. ':' .. place.ci or nil
+local function in_time(place, least, at)
+  return at <= place.latest + place.grace and at + least <= place.done_by + place.grace
 end
 
 -- Note of one who found no room when time will have made some, and what nobody behind may take.
@@ -24,38 +18,62 @@ local function note(place, list)
       meta.due = min(meta.due, opens > now + INSTANT and opens or now + GLANCE)
     end
   end
-  if place.planned_offer then
-    Ahead.short(place.planned_offer, Line.contested)
+  local planned = Places.planned_offer(place)
+  if planned then
+    Ahead.short(planned, Line.contested)
     Line.contested_changed = true
   end
   Line.timer_may_change = true
 end
 
--- Let each in the line, from its head, take what it can.
+-- Let the first of an aim take what it can: whether it was served, and else whether nobody of its kind can be.
+local function serve(place)
+  Places.load(place)
+  local list, planned = Line.timely(place), Places.planned_offer(place)
+  local granted, offer = Line.take_first(place, list)
+  if not granted then
+    note(place, list)
+    return false, #list == #place.offers
+  end
+  if offer ~= planned then meta.upset = '1' end
+  place.granted = granted
+  Places.remove(place, true)
+  if place ~= Line.newcomer then tell(owner_of(place.id), Line.grant_text(granted)) end
+  return true, false
+end
+
+-- Put the next of an aim where it belongs among the heads that are yet to come.
+local function go_on(heads, index, head)
+  head.place = head.name and Places.next_of(head.name, head.passed)
+  if not head.place then return end
+  local low, high = index + 1, #heads + 1
+  while low < high do
+    local middle = floor((low + high) / 2)
+    if Places.is_before(heads[middle].place, head.place) then low = middle + 1 else high = middle end
+  end
+  table.insert(heads, low, head)
+end
+
+-- Let each in the line, from its head, take what it can. Where one finds no room, none of its kind does: of those, one
+-- of each aim is seen, for what it contests.
 function Waiting.walk()
-  local full, aims, places = {}, {}, {}
+  local full, heads, index = {}, Places.heads(), 1
   Line.contested, Line.contested_changed, meta.due = {}, true, NEVER
-  for i, place in ipairs(Places.all()) do places[i] = place end
-  for _, place in ipairs(places) do
-    local aim = aim_of(place)
-    if not (aim and aims[aim]) then
-      Places.load(place)
-      local list = Line.timely(place)
-      local granted, offer
-      if not full[place.kind] then granted, offer = Line.take_first(place, list) end
-      if granted then
-        if offer ~= place.planned_offer then meta.upset = '1' end
-        place.granted = granted
-        Places.remove(place, true)
-        if place ~= Line.newcomer then tell(owner_of(place.id), Line.grant_text(granted)) end
+  while heads[index] do
+    local head = heads[index]
+    if full[head.kind] then
+      local wanted = head.ci and Places.kind(head.kind)[head.ci]
+      if wanted then Ahead.short(wanted, Line.contested) end
+    else
+      local served, none = serve(head.place)
+      if none then
+        full[head.kind] = true
       else
-        note(place, list)
-        if #list == #place.offers then
-          full[place.kind] = true
-          if aim then aims[aim] = true end
-        end
+        if not served then head.passed = head.passed + 1 end
+        go_on(heads, index, head)
       end
     end
+    index = index + 1
   end
   Line.timer_may_change = true
 end
@@ -64,9 +82,10 @@ end
 
 -- Plan the place's turn behind all others, if it comes in time; `anyway`: even if not.
 local function foresee(place, ready, anyway)
-  Places.load(place)
-  place.planned_offer, place.planned, place.at = nil, false, NEVER
-  for _, offer in ipairs(place.offers) do
+  local wants, common, planned = place.wants, Places.kind(place.kind), nil
+  place.planned, place.at = false, NEVER
+  for i, ci in ipairs(wants.o) do
+    local offer = common[ci]
     local times = ready[offer.d]
     if not times then
       times = {}
@@ -77,11 +96,12 @@ local function foresee(place, ready, anyway)
       at = Ahead.free_at(offer)
       times[place.kind] = at
     end
-    if at < place.at and (anyway or in_time(place, offer, at)) then place.planned_offer, place.at = offer, at end
+    if at < place.at and (anyway or in_time(place, wants.l[i], at)) then planned, place.at = i, at end
   end
-  if place.planned_offer then
-    place.planned, place.ci = true, place.planned_offer.ci
-    for name in pairs(Ahead.plan(place.id, place.planned_offer, place.at)) do ready[name] = nil end
+  if planned then
+    place.planned, place.ci = true, wants.o[planned]
+    local touched = Ahead.plan(place.id, common[place.ci], place.at, wants.e[planned])
+    for name in pairs(touched) do ready[name] = nil end
   end
   Places.foreseen(place)
 end
@@ -90,7 +110,7 @@ local function forecast()
   meta.looked, meta.foreseen = now, now
   Ahead.forget_plans()
   local ready = {}
-  for _, place in ipairs(Places.all()) do foresee(place, ready) end
+  for _, place in ipairs(Places.all_wants()) do foresee(place, ready) end
   Plans.write()
 end
 
@@ -163,6 +183,6 @@ function Waiting.look_again()
   end
   meta.looked = now
   Line.timer_may_change = true
-  for _, name in ipairs({ 'line', 'w', 'k', 'plan', 'planned' }) do redis.call('EXPIRE', K .. name, TEN_MINUTES) end
+  Places.keep()
 end
 
