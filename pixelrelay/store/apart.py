@@ -18,10 +18,10 @@ from pixelrelay.images import NOTHING
 from pixelrelay.quotas import WINDOW, Claim, Quota
 from pixelrelay.store.base import Full, Mode, Offer, OnLoss, Report, Reservation, StoreLostError, Ticket
 from pixelrelay.store.budgets import HOUR
+from pixelrelay.store.granted import Booked
 from pixelrelay.store.health import HealthPolicy
 from pixelrelay.store.memory import MemoryStore
 from pixelrelay.store.rules import WHOLE, Portion
-from pixelrelay.store.shared import Booked
 
 KEPT = WINDOW + 1.0
 """Seconds after which a booking that is over counts nowhere any more."""

@@ -7,9 +7,7 @@ reaches the server, nor what to do while none does.
 
 from __future__ import annotations
 
-from collections import Counter as Tally
-from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, islice
 from json import dumps
@@ -19,7 +17,7 @@ from typing import Any, TypeAlias
 import anyio
 
 from pixelrelay import _clock
-from pixelrelay.quotas import WINDOW, Claim, Quota, Unit
+from pixelrelay.quotas import Quota
 from pixelrelay.store.base import (
     UNUSED,
     BudgetState,
@@ -33,12 +31,12 @@ from pixelrelay.store.base import (
     Sight,
     Ticket,
 )
+from pixelrelay.store.granted import Booked, Grant, Granted, booking, elsewhere, expected, recalled
 from pixelrelay.store.health import HealthPolicy
 from pixelrelay.store.mirror import Mirror, budget_state
 from pixelrelay.store.wire import (
     Writer,
     change_of,
-    claims_text,
     health_text,
     report_text,
     seconds_text,
@@ -49,12 +47,6 @@ Call: TypeAlias = Callable[[str, str], Awaitable[dict[str, Any]]]
 """``await call(step, asked)`` runs one step of the script with ``asked``, see ``scripts``, and returns its answer.
 ``LostError`` if there is none."""
 
-_Told: TypeAlias = tuple[str, str, int, float]
-"""A budget: its key, its spec, what was used of it, and how many seconds ago."""
-
-REMEMBERED = WINDOW + 1.0
-"""Seconds for which what was granted is remembered, after which no window holds it."""
-MOST_REMEMBERED = 50_000
 TOLD_AT_ONCE = 256
 """Bookings in one call when a server is told again; and tickets that are asked after in one."""
 REFRESHED_AT_ONCE = 64
@@ -67,34 +59,6 @@ class LostError(Exception):
 
 class MovedError(Exception):
     """The place in the line is gone, or given up: it has to be asked for again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Booked:
-    """What was granted elsewhere, which the shared state has yet to count."""
-
-    id: str
-    offer: Offer
-    age: float
-    """Seconds since it was granted."""
-    held: bool
-    """Whether it is still to be settled; it is settled under the same id."""
-
-
-@dataclass(slots=True, eq=False)
-class _Grant:
-    """What this process was granted."""
-
-    reservation: Reservation
-    at: float
-    epoch: str
-    """In which the server counted it."""
-    extra: bool = False
-    """Whether it was granted elsewhere."""
-    settled: Report | None = None
-
-    def amount(self, claim: Claim) -> int:
-        return claim.amount if self.settled is None else self.settled.used_of(claim)
 
 
 @dataclass(slots=True, eq=False)
@@ -161,8 +125,7 @@ class Shared:
         self._joining = anyio.Lock()
         self._server = _Server()
         self._mirror = Mirror()
-        self._held: dict[str, _Grant] = {}
-        self._granted: deque[_Grant] = deque(maxlen=MOST_REMEMBERED)
+        self._granted = Granted()
         self._doubtful: dict[str, float] = {}
         """Asked for, but the answer was not waited for: since when."""
         self._asking: set[str] = set()
@@ -229,15 +192,8 @@ class Shared:
 
     def _grant(self, id_: str, offers: Sequence[Offer], index: int, at: float, *, probe: bool) -> Reservation:
         reservation = Reservation(id_, index, offers[index], probe=probe)
-        self._remember(_Grant(reservation, at, self._epoch), held=True)
+        self._granted.add(Grant(reservation, at, self._epoch))
         return reservation
-
-    def _remember(self, grant: _Grant, *, held: bool) -> None:
-        if held:
-            self._held[grant.reservation.id] = grant
-        self._granted.append(grant)
-        while self._granted[0].at < grant.at - REMEMBERED:
-            self._granted.popleft()
 
     # --- waiting -----------------------------------------------------------------------------------------------
 
@@ -329,7 +285,7 @@ class Shared:
         if place is None or place.outcome is not None:
             if id_ in self._asking:
                 self._early[id_] = message
-            elif "granted" in message and id_ not in self._held:
+            elif "granted" in message and id_ not in self._granted.held:
                 self._doubtful[id_] = self._local()  # whoever waited for it has left
             return
         if "granted" in message:
@@ -367,9 +323,7 @@ class Shared:
         self._hear_all(reply)
 
     def _forget(self, reservation: Reservation) -> None:
-        grant = self._held.pop(reservation.id, None)
-        if grant is not None:
-            grant.settled = UNUSED
+        if self._granted.settle(reservation.id, UNUSED):
             self._mirror.shift(reservation.offer.deployment, -1)
 
     async def settle(self, reservation: Reservation, report: Report) -> None:
@@ -380,12 +334,11 @@ class Shared:
         """Settle all in one step, in this order."""
         texts = [self._settlement(held, report) for held, report in settled]
         for held, _ in settled:
-            self._mirror.shift(held.offer.deployment, -1 if held.id in self._held else 0)
+            self._mirror.shift(held.offer.deployment, -1 if held.id in self._granted.held else 0)
         reply = await self._ask("settle", f'"health":{self._health},"settled":[{",".join(texts)}]')
         now = self._server.at
         for (held, report), raws, changes in zip(settled, reply["states"], reply["changes"], strict=True):
-            if (grant := self._held.pop(held.id, None)) is not None:
-                grant.settled = report
+            self._granted.settle(held.id, report)
             self._mirror.note(held.offer, raws[0], now)
             self._tell(changes)
         self._hear_all(reply)
@@ -393,7 +346,7 @@ class Shared:
     def _settlement(self, held: Reservation, report: Report) -> str:
         offer = self._writer.named_whole(held.offer)
         told = report.cooldown > 0 and (report.rejected is None or not held.offer.claims)
-        spread = 1.0 if told or held.id not in self._held else self._rng.uniform(0.8, 1.2)
+        spread = 1.0 if told or held.id not in self._granted.held else self._rng.uniform(0.8, 1.2)
         return report_text(held.id, offer, report, spread)
 
     # --- staying in touch --------------------------------------------------------------------------------------
@@ -445,21 +398,22 @@ class Shared:
     async def _join(self, extra: Sequence[Booked]) -> None:
         now = self._local()
         undo = list(self._doubtful)
-        grants = {grant.reservation.id: grant for grant in (*self._held.values(), *self._granted)}
-        new = [_elsewhere(each, now) for each in extra if each.id not in grants]
+        grants = self._granted.by_id()
+        new = [elsewhere(each, now) for each in extra if each.id not in grants]
         grants |= {grant.reservation.id: grant for grant in new}
-        held = {*self._held, *(each.id for each in extra if each.held)}
-        booked = [text for id_, grant in grants.items() if (text := self._booking(grant, now, held=id_ in held))]
+        held = {*self._granted.held, *(each.id for each in extra if each.held)}
+        booked = [text for id_, grant in grants.items() if (text := booking(grant, now, held=id_ in held))]
         batches = [booked[start : start + TOLD_AT_ONCE] for start in range(0, len(booked), TOLD_AT_ONCE)] or [[]]
         epoch = self._epoch
-        general, personal = self._recalled(grants.values(), now)
+        general, personal = recalled(grants.values(), self._mirror, now)
         for number, batch in enumerate(batches):
             parts = [f'"booked":[{",".join(batch)}]']
             if number == 0:
                 parts.append(f'"undo":{dumps(undo)},"holds":{dumps([*held, *self._places])},"budgets":{dumps(general)}')
             if number == len(batches) - 1:
                 parts.append(
-                    f'"seen":[{self._expected(grants.values(), held, now)}],"waiting":{dumps(list(self._places))}'
+                    f'"seen":[{expected(grants.values(), held, self._mirror, self.processes[1], now)}],'
+                    f'"waiting":{dumps(list(self._places))}'
                 )
             reply = await self._call("join", self._asked(",".join(parts)))
             # The old epoch is told until all is told, so that the server knows what this process has seen.
@@ -471,80 +425,12 @@ class Shared:
             del personal[:TOLD_AT_ONCE]
         self._epoch = epoch
         for grant in new:
-            self._remember(grant, held=grant.reservation.id in held)
+            self._granted.add(grant, held=grant.reservation.id in held)
         for grant in grants.values():
             grant.epoch, grant.extra = epoch, False
         self._joins += 1
         self._undone(undo, now)
         self._write_head()
-
-    def _booking(self, grant: _Grant, now: float, *, held: bool) -> str | None:
-        """What the server has to be told of a grant: ``None`` where it counts nowhere any more."""
-        age = now - grant.at
-        offer = grant.reservation.offer
-        claims = [Claim(claim.quota, grant.amount(claim)) for claim in offer.all_claims]
-        if not held:
-            claims = [each for each in claims if each.amount > 0 and _counts(each.quota, grant, age)]
-            if not claims:
-                return None
-        parts = {
-            "i": grant.reservation.id,
-            "d": offer.deployment,
-            "a": max(0.0, age),
-            "h": held,
-            "n": grant.reservation.index,
-            "p": grant.reservation.probe,
-            "l": max(0.0, offer.expected - age),
-            "e": grant.epoch,
-            "x": grant.extra,
-        }
-        return f'{dumps(parts)[:-1]},"c":{claims_text(claims)}}}'
-
-    def _expected(self, grants: Iterable[_Grant], held: Set[str], now: float) -> str:
-        """What all processes may have used of each quota: in all, and of that while this one was apart.
-
-        The first is for a server that has lost everything, the second for one that has not. Where more is not known,
-        every process is thought to have used as much as this one.
-        """
-        used: defaultdict[Quota, list[int]] = defaultdict(lambda: [0, 0])
-        for seen in self._mirror.quotas.values():
-            if now - seen.at < WINDOW:
-                used[seen.quota][0] = int(seen.raw[0])
-        for quota, (own, apart) in self._own_use(grants, held, now).items():
-            each = used[quota]
-            each[0], each[1] = max(each[0], own * self.processes[1]), apart * self.processes[1]
-        return ",".join(dumps([q.key, spec_text(q), *amounts]) for q, amounts in used.items() if any(amounts))
-
-    def _own_use(self, grants: Iterable[_Grant], held: Set[str], now: float) -> Mapping[Quota, tuple[int, int]]:
-        """What this process was granted of each quota in the last window, or holds of slots: in all, and elsewhere."""
-        own: defaultdict[Quota, tuple[int, int]] = defaultdict(lambda: (0, 0))
-        for grant in grants:
-            holds = grant.reservation.id in held
-            for claim in grant.reservation.offer.all_claims:
-                if claim.quota.span is not None:
-                    continue
-                if holds if claim.quota.unit is Unit.CONCURRENT else now - grant.at < WINDOW:
-                    amount, (total, apart) = grant.amount(claim), own[claim.quota]
-                    own[claim.quota] = total + amount, apart + (amount if grant.extra else 0)
-        return own
-
-    def _recalled(self, grants: Iterable[_Grant], now: float) -> tuple[list[_Told], list[_Told]]:
-        """What a server that has lost everything has to know of budgets: of those of all, and of single users'.
-
-        That is what was used when they were last told of, and what this process was granted since.
-        """
-        since: Tally[str] = Tally()
-        for grant in grants:
-            for claim in grant.reservation.offer.ours if not grant.extra else ():
-                seen = self._mirror.budgets.get(claim.quota.key)
-                if seen is not None and grant.at > seen.at:
-                    since[claim.quota.key] += grant.amount(claim)
-        told: tuple[list[_Told], list[_Told]] = [], []
-        for key, seen in self._mirror.budgets.items():
-            if not seen.is_over(now):
-                used = budget_state(seen.raw).used + since[key]
-                told[seen.quota.personal].append((key, spec_text(seen.quota), used, now - seen.at))
-        return told
 
     # --- asking ------------------------------------------------------------------------------------------------
 
@@ -637,18 +523,6 @@ class Shared:
 
     def listen(self, listener: Callable[[Change], None]) -> None:
         self._listeners.append(listener)
-
-
-def _elsewhere(booked: Booked, now: float) -> _Grant:
-    reservation = Reservation(booked.id, 0, booked.offer)
-    return _Grant(reservation, now - booked.age, epoch="", extra=True)
-
-
-def _counts(quota: Quota, grant: _Grant, age: float) -> bool:
-    """Whether what was granted some time ago, and is over, has to be told again."""
-    if quota.span is not None:
-        return grant.extra  # what the server granted, it has told of since
-    return quota.unit is not Unit.CONCURRENT and age < REMEMBERED
 
 
 def _budgets_text(budgets: Iterable[Quota]) -> str:

@@ -11,9 +11,9 @@ from pixelrelay import _clock
 from pixelrelay.quotas import Calendar, Claim, Quota, Span, Unit
 from pixelrelay.store.base import BudgetState, Full, Offer, Report, Reservation, Shortage, Ticket, Verdict
 from pixelrelay.store.budgets import begin_of, part_at
+from pixelrelay.store.granted import Booked
 from pixelrelay.store.memory import MemoryStore
 from pixelrelay.store.rules import WHOLE, Portion
-from pixelrelay.store.shared import Booked
 from tests.store.contract import AnyStore, MakeStore
 from tests.store.direct import Server
 

@@ -15,9 +15,10 @@ import redis
 from pixelrelay import _clock
 from pixelrelay.quotas import Claim, Quota, SeenLimit, Shape, Unit
 from pixelrelay.store.base import Full, Offer, Probation, Report, Reservation, Ticket, Verdict
+from pixelrelay.store.granted import Booked
 from pixelrelay.store.health import HealthPolicy
 from pixelrelay.store.mirror import FRESH, TOLD
-from pixelrelay.store.shared import Booked, LostError, MovedError, Shared
+from pixelrelay.store.shared import LostError, MovedError, Shared
 from tests.store.direct import Server
 
 pytestmark = pytest.mark.anyio

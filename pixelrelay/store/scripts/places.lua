@@ -254,7 +254,7 @@ function Places.remove(place, served)
   call('HDEL', K .. 'w', place.id)
   call('HDEL', K .. 'plan', place.id)
   if not served then call('HDEL', K .. 'h:' .. owner_of(place.id), place.id) end
-  plan_changes[place.id] = nil
+  plan_changes[place.id], by_id[place.id] = nil, nil
   meta.waiting = meta.waiting - 1
   if Line.places then
     for i, other in ipairs(Line.places) do

@@ -1,6 +1,6 @@
--- What all parts share: a local here is cheaper than one in each of them. Most steps need few parts, and to make a function costs more than to call it: those that every
--- step needs are filled at once, others when something in them is first asked for, and of those that few steps need not
--- even the functions that fill them are made before.
+-- What all parts share: a local here is cheaper than one in each of them. To make a function costs more than to call it,
+-- and nothing is kept from one call to the next. So what every step needs is made at once; other parts when something in
+-- them is first asked for; and of those that few steps need not even the functions that make them are made before.
 
 local K = KEYS[1] .. ':1:'
 local step, asked_ends = ARGV[1], string.find(ARGV[2], '\n', 1, true)
