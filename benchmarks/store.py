@@ -39,7 +39,7 @@ def server() -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = ["redis-server", "--port", str(port), "--save", "", "--appendonly", "no"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as running:  # noqa: S603 - a fixed command
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as running:
         try:
             time.sleep(0.5)
             yield f"redis://127.0.0.1:{port}/0"

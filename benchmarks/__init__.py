@@ -1,0 +1,1 @@
+"""What pixelrelay costs, measured beside others: ``scripts/bench [--quick] [name ...]``."""

@@ -1,0 +1,119 @@
+"""What was measured, as people read it: on the terminal, and in Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table as RichTable
+
+if TYPE_CHECKING:
+    from benchmarks.contest import Rounds, Spread
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One figure of a table."""
+
+    figure: str
+    title: str
+    scale: float = 1.0
+    """What the figure is multiplied by, to be in the unit that the title names."""
+
+
+CPU = Column("cpu_a_request", "CPU a request, ms", 1e3)
+P50 = Column("p50", "p50, ms", 1e3)
+P99 = Column("p99", "p99, ms", 1e3)
+A_SECOND = Column("a_second", "requests a second")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def markdown(self) -> str:
+        lines = [self.head, ["---", *(["---:"] * (len(self.head) - 1))], *self.rows]
+        return f"**{self.title}**\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+    def show(self, console: Console) -> None:
+        table = RichTable(title=self.title, title_justify="left")
+        for at, name in enumerate(self.head):
+            table.add_column(name, justify="right" if at else "left", no_wrap=not at)
+        for row in self.rows:
+            table.add_row(*row)
+        console.print(table)
+
+
+@dataclass(slots=True)
+class Section:
+    """All about one benchmark."""
+
+    name: str
+    about: str
+    tables: list[Table] = field(default_factory=list)
+    settings: dict[str, str] = field(default_factory=dict)
+    """By contender, how it was set up."""
+    missing: dict[str, str] = field(default_factory=dict)
+    """By contender, why it was not measured."""
+    notes: list[str] = field(default_factory=list)
+    show: Callable[[Table], None] | None = field(default=None, repr=False)
+
+    def add(self, table: Table) -> None:
+        self.tables.append(table)
+        if self.show is not None:
+            self.show(table)
+
+    def markdown(self, measured: str) -> str:
+        parts = [f"## {self.name}", self.about, measured, *(table.markdown() for table in self.tables)]
+        parts += _listed("How each is set up:", self.settings)
+        parts += _listed("Not measured here:", self.missing)
+        parts += self.notes
+        return "\n\n".join(parts) + "\n"
+
+
+def compared(title: str, rounds: Rounds, reference: str, by: Column, *others: Column) -> Table:
+    """A row a contender: first what it needs in proportion to ``reference``, then the figures by themselves."""
+    has_reference = bool(rounds.figures.get(reference))
+    head = [title, *([f"{by.title.partition(',')[0]}, × {reference}"] if has_reference else [])]
+    head += [column.title for column in (by, *others)]
+    rows = []
+    for name in rounds.figures:
+        row = [name, *([spread(rounds.ratio(name, reference, by.figure))] if has_reference else [])]
+        row += [
+            spread(rounds.spread(name, column.figure), column.scale) if column.figure in rounds.figures[name][0] else ""
+            for column in (by, *others)
+        ]
+        rows.append(row)
+    return Table(title, ["", *head[1:]], rows)
+
+
+def spread(of: Spread, scale: float = 1.0) -> str:
+    """The median, and from where to where the rounds went."""
+    if of.least == of.most:
+        return number(of.median * scale)
+    return f"{number(of.median * scale)} ({number(of.least * scale)}–{number(of.most * scale)})"
+
+
+def number(value: float) -> str:
+    """Three digits that count, as people write them."""
+    if value == 0 or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def replaced(document: str, sections: Mapping[str, str], order: Sequence[str]) -> str:
+    """``document`` with these sections in the place of those of the same name, and the others as they were."""
+    head, *parts = re.split(r"(?m)^(?=## )", document)
+    kept = {part.partition("\n")[0].removeprefix("## ").strip(): part.strip() + "\n" for part in parts}
+    kept.update(sections)
+    ordered = sorted(kept, key=lambda name: order.index(name) if name in order else len(order))
+    return "\n".join([head.strip() + "\n", *(kept[name] for name in ordered)])
+
+
+def _listed(title: str, entries: Mapping[str, str]) -> list[str]:
+    return [title + "\n\n" + "\n".join(f"- {name}: {what}" for name, what in entries.items())] if entries else []

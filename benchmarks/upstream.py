@@ -1,0 +1,164 @@
+"""What all contenders call: an Images API on loopback that answers what it was told to, and costs next to nothing.
+
+It speaks OpenAI's paths and Azure's. A first part of the path that is neither names a deployment, which may behave in a
+way of its own: ``/east/v1/images/generations`` behaves as ``east`` was told to, or like all others.
+It runs as a worker (see ``processes.Worker``) and is told by jobs how to behave and what to tell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeAlias, cast
+
+import httptools
+
+from benchmarks.contenders.working import work
+from benchmarks.measuring import Figures
+from benchmarks.pictures import base64_of
+
+OPERATIONS = ("/images/generations", "/images/edits")
+USAGE = {
+    "input_tokens": 10,
+    "output_tokens": 1000,
+    "total_tokens": 1010,
+    "input_tokens_details": {"text_tokens": 10, "image_tokens": 0},
+}
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """How calls to one deployment are answered."""
+
+    base64_bytes: int = 800
+    delay: float = 0.0
+    """Seconds between the last byte of a call and the first of its answer."""
+    fault: str | None = None
+    """One of ``FAULTS``, instead of pictures."""
+
+    @cached_property
+    def answer(self) -> bytes:
+        body = {"created": 1, "data": [{"b64_json": base64_of(self.base64_bytes)}], "usage": USAGE}
+        return _http(200, "OK", json.dumps(body).encode())
+
+
+def _http(status: int, reason: str, body: bytes, headers: str = "") -> bytes:
+    head = f"HTTP/1.1 {status} {reason}\r\ncontent-type: application/json\r\nx-request-id: req_1\r\n{headers}"
+    return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
+
+
+def _error(status: int, reason: str, code: str, headers: str = "") -> bytes:
+    body = {"error": {"message": reason, "type": code, "code": code, "param": None}}
+    return _http(status, reason, json.dumps(body).encode(), headers)
+
+
+Fault: TypeAlias = Callable[["_Connection"], None]
+FAULTS: Mapping[str, Fault] = {}
+"""What a connection does in the place of an answer, by name."""
+
+NOT_FOUND = _error(404, "Not Found", "not_found")
+
+
+@dataclass
+class Upstream:
+    """What is answered, and what was asked."""
+
+    usual: Behaviour = field(default_factory=Behaviour)
+    special: dict[str, Behaviour] = field(default_factory=dict)
+    calls: Counter[str] = field(default_factory=Counter)
+    """By deployment; the usual ones under ``""``."""
+    in_flight: int = 0
+    most_in_flight: int = 0
+    _server: asyncio.Server = field(init=False, repr=False)
+
+    async def listen(self) -> Figures:
+        """The port that it listens on, from now on."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", 0, backlog=8192)
+        return {"port": self._server.sockets[0].getsockname()[1]}
+
+    async def behave(
+        self,
+        base64_bytes: int = 800,
+        delay: float = 0.0,
+        fault: str | None = None,
+        deployment: str | None = None,
+    ) -> Figures:
+        """From the next call on: of this deployment, or of all that have no behaviour of their own."""
+        behaviour = Behaviour(base64_bytes, delay, fault)
+        if deployment is None:
+            self.usual = behaviour
+        else:
+            self.special[deployment] = behaviour
+        return {"answer_bytes": len(behaviour.answer)}
+
+    async def count(self) -> Figures:
+        """Calls since the last count, all (``calls``) and of each deployment that has a name."""
+        counted = {"calls": self.calls.total(), "most_in_flight": self.most_in_flight, **self.calls}
+        counted.pop("", None)
+        self.calls.clear()
+        self.most_in_flight = self.in_flight
+        return {name: float(number) for name, number in counted.items()}
+
+    def deployment(self, path: str) -> str | None:
+        """Whose call it is, ``""`` for nobody's in particular, and ``None`` for a path that is not served."""
+        if not path.endswith(OPERATIONS):
+            return None
+        first = path.split("/", 2)[1]
+        return "" if first in ("v1", "openai", "images") else first
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, upstream: Upstream) -> None:
+        self._upstream = upstream
+        self._parser = httptools.HttpRequestParser(self)
+        self._path = b""
+        self.transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.transport.abort()
+
+    # --- the parser calls these --------------------------------------------------------------------------------
+
+    def on_url(self, url: bytes) -> None:
+        self._path += url
+
+    def on_message_complete(self) -> None:
+        path, self._path = self._path.partition(b"?")[0].decode(), b""
+        upstream = self._upstream
+        deployment = upstream.deployment(path)
+        if deployment is None:
+            self.transport.write(NOT_FOUND)
+            return
+        upstream.calls[deployment] += 1
+        behaviour = upstream.special.get(deployment, upstream.usual)
+        upstream.in_flight += 1
+        upstream.most_in_flight = max(upstream.most_in_flight, upstream.in_flight)
+        if behaviour.delay:
+            asyncio.get_running_loop().call_later(behaviour.delay, self._answer, behaviour)
+        else:
+            self._answer(behaviour)
+
+    def _answer(self, behaviour: Behaviour) -> None:
+        self._upstream.in_flight -= 1
+        if self.transport.is_closing():
+            return
+        if behaviour.fault is not None:
+            FAULTS[behaviour.fault](self)
+        else:
+            self.transport.write(behaviour.answer)
+
+
+if __name__ == "__main__":
+    upstream = Upstream()
+    work({"listen": upstream.listen, "behave": upstream.behave, "count": upstream.count}, on_uvloop=True)
