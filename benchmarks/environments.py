@@ -77,6 +77,8 @@ LITELLM_ROUTER = Contender(
     in_litellm_environment=True,
 )
 
+LOAD = Contender("client", "load", "bare aiohttp on uvloop")
+
 
 def versions() -> list[str]:
     """What is measured: name and version of each package that is there."""

@@ -48,9 +48,12 @@ async def held(one: One, at_once: int) -> Figures:
     forget_peak()
     before = now_resident()
     answers = await asyncio.gather(*(one() for _ in range(at_once)))
+    peak = peak_resident()
+    gc.collect()
+    give_back()
     kept = now_resident()
     del answers
-    return {"peak_each": (peak_resident() - before) / at_once, "kept_each": (kept - before) / at_once}
+    return {"peak_each": (peak - before) / at_once, "kept_each": (kept - before) / at_once}
 
 
 def quantiles(took: list[float]) -> Figures:

@@ -1,6 +1,6 @@
-"""Which deployment: pixelrelay from plan to settlement (plan, put in order, reserve its quotas in memory, settle), LiteLLM
-its selection alone, which reserves nothing. One request at a time, nothing is sent; all deployments could serve it.
-pixelrelay knows how quick each of its deployments was; LiteLLM knows nothing yet, which is quicker for it."""
+"""Which deployment: of pixelrelay all from plan to settlement (put in order, reserve quotas in memory, settle), of
+LiteLLM the selection alone, which reserves nothing. One request at a time; nothing is sent; all deployments could serve
+it. pixelrelay knows how quick each of its deployments was; LiteLLM knows nothing yet, which is quicker for it."""
 
 from __future__ import annotations
 

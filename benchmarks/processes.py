@@ -39,6 +39,9 @@ class Usage:
 class Child:
     """A process in a session of its own, so that it can be ended, and measured, with all that it starts."""
 
+    is_asked = False
+    """Whether it answers on standard output. Otherwise what it writes there goes to its log."""
+
     def __init__(self, name: str, command: Sequence[str], log: Path, environ: Mapping[str, str]) -> None:
         self.name = name
         self._log = log
@@ -46,7 +49,7 @@ class Child:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
+                stdout=subprocess.PIPE if self.is_asked else writing,
                 stderr=writing,
                 cwd=ROOT,
                 env={**os.environ, **environ},
@@ -87,7 +90,7 @@ class Child:
 
 
 class Server(Child):
-    """One that answers on a port of this machine. Its words on standard output go nowhere."""
+    """One that answers on a port of this machine."""
 
     def wait_until_it_answers(self, port: int, path: str, within: float) -> float:
         """Seconds from now until a GET of ``path`` is answered with a status below 500."""
@@ -103,6 +106,8 @@ class Server(Child):
 
 class Worker(Child):
     """A contender that reads a job a line, as JSON, and answers each with a line of figures."""
+
+    is_asked = True
 
     def __init__(self, name: str, command: Sequence[str], log: Path, environ: Mapping[str, str]) -> None:
         super().__init__(name, command, log, environ)

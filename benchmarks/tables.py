@@ -76,20 +76,23 @@ class Section:
         return "\n\n".join(parts) + "\n"
 
 
-def compared(title: str, rounds: Rounds, reference: str, by: Column, *others: Column) -> Table:
-    """A row a contender: first what it needs in proportion to ``reference``, then the figures by themselves."""
-    has_reference = bool(rounds.figures.get(reference))
-    head = [title, *([f"{by.title.partition(',')[0]}, × {reference}"] if has_reference else [])]
-    head += [column.title for column in (by, *others)]
-    rows = []
-    for name in rounds.figures:
-        row = [name, *([spread(rounds.ratio(name, reference, by.figure))] if has_reference else [])]
-        row += [
-            spread(rounds.spread(name, column.figure), column.scale) if column.figure in rounds.figures[name][0] else ""
-            for column in (by, *others)
-        ]
-        rows.append(row)
-    return Table(title, ["", *head[1:]], rows)
+def compared(title: str, rounds: Rounds, reference: str | None, by: Column, *others: Column) -> Table:
+    """A row a contender: first what it needs in proportion to ``reference``, then the figures by themselves.
+
+    Without a reference, or if it failed, there are the figures alone.
+    """
+    columns = (by, *others)
+    head = ["", *(column.title for column in columns)]
+    rows = [[name, *_cells(rounds, name, columns)] for name in rounds.figures]
+    if reference in rounds.figures:
+        head.insert(1, f"{by.title.rpartition(', ')[0] or by.title}, × {reference}")
+        for row in rows:
+            row.insert(1, spread(rounds.ratio(row[0], reference, by.figure)))
+    return Table(title, head, rows)
+
+
+def _cells(rounds: Rounds, name: str, columns: Sequence[Column]) -> list[str]:
+    return [spread(rounds.spread(name, column.figure), column.scale) for column in columns]
 
 
 def spread(of: Spread, scale: float = 1.0) -> str:

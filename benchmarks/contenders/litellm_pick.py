@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks.contenders.litellm_router import Router, model_list
+from typing import Any
+
+from benchmarks.contenders.litellm_router import model_list, router_of
 from benchmarks.contenders.working import work
 from benchmarks.measuring import Figures, timed
 
@@ -11,14 +13,11 @@ NOWHERE = 9
 
 class Picks:
     def __init__(self) -> None:
-        self._routers: dict[str, Router] = {}
+        self._routers: dict[str, Any] = {}
 
     async def open(self, deployments: int, strategies: list[str]) -> Figures:
         for strategy in strategies:
-            router = Router(
-                model_list=model_list(NOWHERE, deployments), routing_strategy=strategy, num_retries=0, set_verbose=False
-            )
-            self._routers[strategy] = router
+            router = self._routers[strategy] = router_of(model_list(NOWHERE, deployments), strategy)
             for _ in range(5):
                 await self._once(router)
         return {}
@@ -27,7 +26,7 @@ class Picks:
         router = self._routers[strategy]
         return await timed(lambda: self._once(router), 1, seconds)
 
-    async def _once(self, router: Router) -> None:
+    async def _once(self, router: Any) -> None:
         # As its aimage_generation asks for one.
         await router.async_get_available_deployment(
             model="images", request_kwargs={"metadata": {}}, messages=[{"role": "user", "content": "prompt"}]

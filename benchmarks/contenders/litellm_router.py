@@ -29,11 +29,19 @@ def model_list(port: int, deployments: int) -> list[dict[str, Any]]:
     ]
 
 
+def router_of(deployments: list[dict[str, Any]], strategy: str = "simple-shuffle") -> Any:
+    return Router(
+        model_list=deployments,
+        routing_strategy=strategy,
+        num_retries=0,
+        timeout=clients.LONGEST,
+        set_verbose=False,
+    )
+
+
 class LiteLLM:
     async def open(self, port: int, deployments: int) -> None:
-        self._router = Router(
-            model_list=model_list(port, deployments), num_retries=0, timeout=clients.LONGEST, set_verbose=False
-        )
+        self._router = router_of(model_list(port, deployments))
 
     async def close(self) -> None:
         self._router.discard()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import sys
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
@@ -20,6 +21,7 @@ Jobs: TypeAlias = Mapping[str, Callable[..., Awaitable[Figures]]]
 
 def work(jobs: Jobs, *, on_uvloop: bool = False) -> None:
     """Until standard input ends. The loop is asyncio's own unless told otherwise."""
+    _allow_many_connections()
     # What libraries print must not stand between the figures.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -30,6 +32,11 @@ def work(jobs: Jobs, *, on_uvloop: bool = False) -> None:
         factory = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(_work(jobs, lambda answer: print(json.dumps(answer), file=answers)))
+
+
+def _allow_many_connections() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _work(jobs: Jobs, tell: Callable[[Mapping[str, object]], None]) -> None:
