@@ -56,8 +56,8 @@ def run(stage: Stage) -> None:
     time.sleep(0.0 if stage.quick else AT_REST)
     resident = {name: partial(_resident, one) for name, one in running.items()}
     stage.section.add(compared("At rest", stage.play("at rest", resident, 1), REFERENCE, RSS))
-    for one in running.values():
-        _load(client, one, 8, 1, 0.2 if stage.quick else WARM_UP)
+    for served in running.values():
+        _load(client, served, 8, 1, 0.2 if stage.quick else WARM_UP)
     for answer, size in ANSWERS.items():
         upstream.behave(base64_bytes=size)
         for side_by_side in SIDE_BY_SIDE:

@@ -17,13 +17,14 @@ One: TypeAlias = Callable[[], Awaitable[object]]
 
 
 async def timed(one: One, side_by_side: int, seconds: float) -> Figures:
-    """So many always under way, for so long; each that was begun is finished and counts."""
+    """So many always under way, for so long, one at least; each that was begun is finished and counts."""
     took: list[float] = []
     gc.collect()
     began, worked = time.perf_counter(), time.process_time()
 
     async def some() -> None:
-        while time.perf_counter() - began < seconds:
+        start = began
+        while not took or start - began < seconds:
             start = time.perf_counter()
             await one()
             took.append(time.perf_counter() - start)

@@ -64,6 +64,8 @@ class Section:
     show: Callable[[Table], None] | None = field(default=None, repr=False)
 
     def add(self, table: Table) -> None:
+        if not table.rows:
+            return
         self.tables.append(table)
         if self.show is not None:
             self.show(table)
@@ -103,10 +105,16 @@ def spread(of: Spread, scale: float = 1.0) -> str:
 
 
 def number(value: float) -> str:
-    """Three digits that count, as people write them."""
-    if value == 0 or abs(value) >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
+    """Two or three digits that count, as people write them."""
+    match abs(value):
+        case size if size >= 100 or not size:
+            return f"{value:,.0f}"
+        case size if size >= 10:
+            return f"{value:.1f}"
+        case size if size >= 0.1:
+            return f"{value:.2f}"
+        case _:
+            return f"{value:.2g}"
 
 
 def replaced(document: str, sections: Mapping[str, str], order: Sequence[str]) -> str:

@@ -15,6 +15,9 @@ from benchmarks.contenders.clients import KEY, MODEL
 from benchmarks.contenders.pixelrelay_router import config
 from benchmarks.environments import litellm_python, nginx, portkey_command
 
+MASTER_KEY = "sk-8d1fd0c9b4f04e55a2c5be6a7a0c9e13"
+"""Of those gateways that ask for one: one of them will not start without."""
+ASKED_FOR_KEY = {"authorization": f"Bearer {MASTER_KEY}"}
 PATH = "/v1/images/generations"
 DEPLOYMENTS = 3
 
@@ -42,21 +45,21 @@ class Gateway(Protocol):
 
 class PixelRelay:
     name = "pixelrelay serve"
-    settings = "one worker, three deployments with a quota each, --log-level warning"
+    settings = "one worker, three deployments with a quota each, a master key, --log-level warning"
     ready = "/health/ready"
     is_cheap = True
 
     def start(self, folder: Path, port: int, upstream: int) -> Started:
         written = folder / "relay.yaml"
-        written.write_text(yaml.safe_dump(config(upstream, DEPLOYMENTS)))
+        written.write_text(yaml.safe_dump({**config(upstream, DEPLOYMENTS), "server": {"master_key": MASTER_KEY}}))
         arguments = ["--config", str(written), "--port", str(port), "--log-level", "warning"]
-        return Started([sys.executable, "-m", "pixelrelay", "serve", *arguments])
+        return Started([sys.executable, "-m", "pixelrelay", "serve", *arguments], headers=ASKED_FOR_KEY)
 
 
 class LiteLLM:
     name = "LiteLLM's proxy"
     settings = (
-        "one worker on uvicorn (its default), three deployments, no database, no keys, num_retries 0; "
+        "one worker on uvicorn (its default), three deployments, a master key, no database, num_retries 0; "
         "LITELLM_MODE=PRODUCTION, LITELLM_LOG=ERROR, set_verbose false"
     )
     ready = "/health/readiness"
@@ -78,10 +81,12 @@ class LiteLLM:
         ]
         settings = {"set_verbose": False, "num_retries": 0, "telemetry": False}
         written = folder / "litellm.yaml"
-        written.write_text(yaml.safe_dump({"model_list": deployments, "litellm_settings": settings}))
+        general = {"master_key": MASTER_KEY}
+        whole = {"model_list": deployments, "litellm_settings": settings, "general_settings": general}
+        written.write_text(yaml.safe_dump(whole))
         command = [str(litellm_python().parent / "litellm"), "--config", str(written), "--host", "127.0.0.1"]
         environ = {"LITELLM_LOG": "ERROR", "LITELLM_MODE": "PRODUCTION", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
-        return Started([*command, "--port", str(port), "--num_workers", "1"], environ)
+        return Started([*command, "--port", str(port), "--num_workers", "1"], environ, ASKED_FOR_KEY)
 
 
 class Portkey:

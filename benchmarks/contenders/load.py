@@ -13,30 +13,24 @@ class WrongAnswerError(Exception):
     """A gateway answered with something else than the picture."""
 
 
-class Load:
-    def __init__(self) -> None:
-        self._sessions: dict[str, aiohttp.ClientSession] = {}
-
-    async def load(
-        self, url: str, model: str, headers: dict[str, str], side_by_side: int, seconds: float, at_least: int
-    ) -> Figures:
-        """So many callers, each on a connection that it keeps. An answer has at least so many bytes, which are read."""
-        if url not in self._sessions:
-            timeout = aiohttp.ClientTimeout(total=clients.LONGEST)
-            self._sessions[url] = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=timeout)
-        session = self._sessions[url]
-        body = {"model": model, "prompt": clients.PROMPT, "n": 1, "size": clients.SIZE}
+async def load(
+    url: str, model: str, headers: dict[str, str], side_by_side: int, seconds: float, at_least: int
+) -> Figures:
+    """So many callers, each on a connection that it keeps for the round. An answer has at least so many bytes."""
+    body = {"model": model, "prompt": clients.PROMPT, "n": 1, "size": clients.SIZE}
+    # Not kept from round to round: gateways close what was idle for so long as the others take.
+    connector, timeout = aiohttp.TCPConnector(limit=0), aiohttp.ClientTimeout(total=clients.LONGEST)
+    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
 
         async def one() -> None:
             async with session.post(url, json=body, headers=headers) as response:
                 answer = await response.read()
             if response.status != 200 or len(answer) < at_least:
-                raise WrongAnswerError(
-                    f"{response.status}, {len(answer)} bytes: {answer[:200].decode(errors='replace')}"
-                )
+                said = answer[:200].decode(errors="replace")
+                raise WrongAnswerError(f"{response.status}, {len(answer)} bytes: {said}")
 
         return await timed(one, side_by_side, seconds)
 
 
 if __name__ == "__main__":
-    work({"load": Load().load}, on_uvloop=True)
+    work({"load": load}, on_uvloop=True)
