@@ -85,7 +85,7 @@ class Upstream:
         return int(told["answer_bytes"])
 
     def count(self) -> Figures:
-        """Calls since the last count: ``calls``, ``most_in_flight``, and calls to each named deployment."""
+        """Since the last count: ``calls``, ``most_in_flight``, bytes ``received``, calls to each named deployment."""
         return self._worker.ask("count")
 
 

@@ -6,13 +6,14 @@ several are sent from one picture that the caller holds."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
-from benchmarks.contest import Stage
+from benchmarks.contest import Stage, Upstream
 from benchmarks.environments import BARE_AIOHTTP, BARE_AIOHTTP_BYTES, LITELLM_ROUTER, OPENAI, PIXELRELAY
 from benchmarks.measuring import Figures
-from benchmarks.processes import Worker
+from benchmarks.processes import ContenderError, Worker
 from benchmarks.tables import P50, Column, compared
 
 CONTENDERS = (BARE_AIOHTTP_BYTES, BARE_AIOHTTP, OPENAI, LITELLM_ROUTER, PIXELRELAY)
@@ -24,6 +25,8 @@ ROUNDS = 5
 SECONDS = 2.0
 MEGABYTE = 1_000_000
 
+Players: TypeAlias = Mapping[str, Callable[..., Figures]]
+
 CPU = Column("cpu_a_mb", "CPU a MB, ms", 1e3)
 RATE = Column("mb_a_second", "MB a second")
 PEAK = Column("peak_in_bodies", "peak a request, × the body")
@@ -34,25 +37,44 @@ def run(stage: Stage) -> None:
     upstream = stage.upstream()
     workers = stage.workers(*CONTENDERS, port=upstream.port)
     for name, size in ANSWERS.items():
-        _play(stage, workers, f"Answers of {name}", upstream.behave(base64_bytes=size), "generate")
+        moved = upstream.behave(base64_bytes=size)
+        moving = {who: partial(_by_megabyte, worker, moved, "generate") for who, worker in workers.items()}
+        holding = {who: partial(_by_body, worker, moved) for who, worker in workers.items()}
+        _play(stage, f"Answers of {name}", moving, holding, (PEAK, KEPT))
     upstream.behave()
-    _play(stage, workers, "Edits of 4 MB", EDITED, "edit", image_bytes=EDITED)
+    moving = {who: partial(_sent, upstream, worker) for who, worker in workers.items()}
+    holding = {who: partial(_by_body, worker, EDITED) for who, worker in workers.items()}
+    _play(stage, "Edits of 4 MB", moving, holding, (PEAK,), image_bytes=EDITED)
 
 
-def _play(stage: Stage, workers: dict[str, Worker], what: str, size: int, do: str, **arguments: Any) -> None:
+def _play(
+    stage: Stage, what: str, moving: Players, holding: Players, memory: Sequence[Column], **arguments: Any
+) -> None:
+    """How quickly each moves the bytes, and how much memory it needs for them."""
     seconds = 0.2 if stage.quick else SECONDS
     for side_by_side in SIDE_BY_SIDE:
         title = f"{what}, {side_by_side} in flight"
-        asked = {"side_by_side": side_by_side, "seconds": seconds, **arguments}
-        players = {name: partial(_by_megabyte, worker, size, do, asked) for name, worker in workers.items()}
+        players = _asked(moving, side_by_side=side_by_side, seconds=seconds, **arguments)
         stage.section.add(compared(title, stage.play(title, players, ROUNDS), REFERENCE, CPU, RATE, P50))
     title = f"{what}, memory of {SIDE_BY_SIDE[-1]} at once"
-    asked = {"at_once": SIDE_BY_SIDE[-1], **arguments}
-    players = {name: partial(_by_body, worker, size, asked) for name, worker in workers.items()}
-    stage.section.add(compared(title, stage.play(title, players, ROUNDS), None, PEAK, KEPT))
+    players = _asked(holding, at_once=SIDE_BY_SIDE[-1], **arguments)
+    stage.section.add(compared(title, stage.play(title, players, ROUNDS), None, *memory))
 
 
-def _by_megabyte(worker: Worker, size: int, do: str, asked: dict[str, Any]) -> Figures:
+def _asked(players: Players, **arguments: Any) -> Players:
+    return {who: partial(play, **arguments) for who, play in players.items()}
+
+
+def _sent(upstream: Upstream, worker: Worker, **asked: Any) -> Figures:
+    """Edits, of which the upstream saw every byte."""
+    upstream.count()
+    figures = _by_megabyte(worker, EDITED, "edit", **asked)
+    if (received := upstream.count()["received"]) < EDITED * figures["requests"]:
+        raise ContenderError(f"only {received:,.0f} bytes were sent in {figures['requests']:g} edits")
+    return figures
+
+
+def _by_megabyte(worker: Worker, size: int, do: str, **asked: Any) -> Figures:
     figures = worker.ask(do, **asked)
     megabytes = size / MEGABYTE
     return {
@@ -62,6 +84,6 @@ def _by_megabyte(worker: Worker, size: int, do: str, asked: dict[str, Any]) -> F
     }
 
 
-def _by_body(worker: Worker, size: int, asked: dict[str, Any]) -> Figures:
+def _by_body(worker: Worker, size: int, **asked: Any) -> Figures:
     figures = worker.ask("hold", **asked)
     return {"peak_in_bodies": figures["peak_each"] / size, "kept_in_bodies": figures["kept_each"] / size}

@@ -71,6 +71,8 @@ class Upstream:
     special: dict[str, Behaviour] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
     """By deployment; the usual ones under ``""``."""
+    received: int = 0
+    """Bytes, headers and all."""
     in_flight: int = 0
     most_in_flight: int = 0
     _server: asyncio.Server = field(init=False, repr=False)
@@ -97,12 +99,12 @@ class Upstream:
         return {"answer_bytes": len(behaviour.answer)}
 
     async def count(self) -> Figures:
-        """Calls since the last count, all (``calls``) and of each deployment that has a name."""
-        counted = {"calls": self.calls.total(), "most_in_flight": self.most_in_flight, **self.calls}
-        counted.pop("", None)
+        """Since the last count: calls, of all and of each deployment that has a name, and bytes that came."""
+        named = {name: number for name, number in self.calls.items() if name}
+        counted = {"calls": self.calls.total(), "most_in_flight": self.most_in_flight, "received": self.received}
         self.calls.clear()
-        self.most_in_flight = self.in_flight
-        return {name: float(number) for name, number in counted.items()}
+        self.most_in_flight, self.received = self.in_flight, 0
+        return {name: float(number) for name, number in (counted | named).items()}
 
     def deployment(self, path: str) -> str | None:
         """Whose call it is, ``""`` for nobody's in particular, and ``None`` for a path that is not served."""
@@ -123,6 +125,7 @@ class _Connection(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
+        self._upstream.received += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
