@@ -68,7 +68,10 @@ BARE_AIOHTTP_BYTES = Contender(
 BARE_HTTPX2 = Contender("bare httpx2", "bare_httpx2", "POST, json(); connections without limit")
 OPENAI = Contender("OpenAI's client", "openai_client", "AsyncOpenAI as it comes; max_retries=0", is_cheap=True)
 PIXELRELAY = Contender(
-    "pixelrelay", "pixelrelay_router", "Router; least-busy; a quota of requests on each deployment", is_cheap=True
+    "pixelrelay",
+    "pixelrelay_router",
+    "Router; least-busy; each deployment has a quota of requests, and a price",
+    is_cheap=True,
 )
 LITELLM_ROUTER = Contender(
     "LiteLLM's Router",

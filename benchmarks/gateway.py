@@ -32,8 +32,9 @@ SETTLES = 0.5
 START = Column("start", "start to ready, s")
 FIRST = Column("first", "first answer, ms", 1e3)
 RSS = Column("rss", "memory, MB", 1e-6)
-CPU = Column("cpu_a_thousand", "CPU for 1,000 requests, s")
-RATE = Column("a_second", "requests a second")
+CPU = Column("cpu_a_thousand", "CPU for 1,000 answers, s")
+RATE = Column("answered_a_second", "answers a second")
+FAILED = Column("failed_share", "failed, %", 100.0)
 
 
 @dataclass(slots=True)
@@ -64,7 +65,9 @@ def run(stage: Stage) -> None:
             seconds = 0.3 if stage.quick else SECONDS
             load = {name: partial(_load, client, one, side_by_side, size, seconds) for name, one in running.items()}
             title = f"Answers of {answer}, {side_by_side} in flight"
-            stage.section.add(compared(title, stage.play(title, load, ROUNDS), REFERENCE, CPU, RATE, P50, P99, RSS))
+            stage.section.add(
+                compared(title, stage.play(title, load, ROUNDS), REFERENCE, CPU, RATE, P50, P99, FAILED, RSS)
+            )
     stage.section.add(compared("After all this", stage.play("afterwards", resident, 1), REFERENCE, RSS))
 
 
@@ -117,4 +120,11 @@ def _load(client: Worker, running: Running, side_by_side: int, at_least: int, se
     )
     time.sleep(SETTLES)
     used = running.server.usage()
-    return {**figures, "cpu_a_thousand": (used.cpu - before) / figures["requests"] * 1000, "rss": used.rss}
+    answered = figures["requests"] - figures["failed"]
+    return {
+        **figures,
+        "cpu_a_thousand": (used.cpu - before) / answered * 1000,
+        "answered_a_second": answered / figures["wall"],
+        "failed_share": figures["failed"] / figures["requests"],
+        "rss": used.rss,
+    }

@@ -21,7 +21,10 @@ NEAREST: Mapping[str, str | None] = {
 }
 """Each strategy of pixelrelay, and the one of LiteLLM that is meant for the same."""
 OURS = Contender(
-    "pixelrelay", "pixelrelay_pick", "Router; a quota of requests on each deployment; memory store", is_cheap=True
+    "pixelrelay",
+    "pixelrelay_pick",
+    "Router; each deployment has a quota of requests, and a price; memory store",
+    is_cheap=True,
 )
 THEIRS = Contender(
     "LiteLLM", "litellm_pick", "Router.async_get_available_deployment; LITELLM_LOG=ERROR", in_litellm_environment=True

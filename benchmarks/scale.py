@@ -8,9 +8,9 @@ from __future__ import annotations
 from functools import partial
 
 from benchmarks.contest import Stage, Upstream
-from benchmarks.environments import BARE_AIOHTTP, PIXELRELAY
+from benchmarks.environments import BARE_AIOHTTP, PIXELRELAY, Contender
 from benchmarks.measuring import Figures
-from benchmarks.processes import ContenderError, Worker
+from benchmarks.processes import ContenderError
 from benchmarks.tables import Column, compared
 
 CONTENDERS = (BARE_AIOHTTP, PIXELRELAY)
@@ -31,19 +31,27 @@ IN_FLIGHT = Column("in_flight", "in flight at once")
 
 def run(stage: Stage) -> None:
     upstream = stage.upstream()
-    workers = stage.workers(*CONTENDERS, port=upstream.port, deployments=DEPLOYMENTS)
     requests, latency, over = QUICK if stage.quick else (REQUESTS, LATENCY, OVER)
-    upstream.behave(delay=latency)
-    upstream.count()
-    players = {name: partial(_stand, worker, upstream, requests, over) for name, worker in workers.items()}
+    players = {one.name: partial(_stand, stage, one, upstream, requests, latency, over) for one in CONTENDERS}
     title = f"{requests:,} requests begun over {over:g} s, answered after {latency:g} s"
     stage.section.add(
         compared(title, stage.play(title, players, ROUNDS), BARE_AIOHTTP.name, CPU, MEMORY, *LAG, IN_FLIGHT)
     )
 
 
-def _stand(worker: Worker, upstream: Upstream, requests: int, over: float) -> Figures:
+def _stand(
+    stage: Stage, contender: Contender, upstream: Upstream, requests: int, latency: float, over: float
+) -> Figures:
+    """In a process that was started for this, since one that has grown once grows no further."""
+    upstream.behave()
+    workers = stage.workers(contender, port=upstream.port, deployments=DEPLOYMENTS)
+    if contender.name not in workers:
+        raise ContenderError(stage.section.missing.pop(contender.name))
+    worker = workers[contender.name]
+    upstream.behave(delay=latency)
+    upstream.count()
     figures = worker.ask("stand", 600.0, requests=requests, over=over)
+    worker.end()
     counted = upstream.count()
     if counted["calls"] != requests:
         raise ContenderError(f"the upstream saw {counted['calls']:g} calls instead of {requests}")

@@ -45,7 +45,7 @@ class Gateway(Protocol):
 
 class PixelRelay:
     name = "pixelrelay serve"
-    settings = "one worker, three deployments with a quota each, a master key, --log-level warning"
+    settings = "one worker, three deployments with a quota and a price each, a master key, --log-level warning"
     ready = "/health/ready"
     is_cheap = True
 

@@ -1,4 +1,4 @@
-"""pixelrelay's Router: quotas on every deployment, counted in memory."""
+"""pixelrelay's Router: a quota and a price for every deployment, counted in memory."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def config(port: int, deployments: int, strategy: str = "least-busy") -> dict[st
             "api_key": clients.KEY,
             "base_url": f"http://127.0.0.1:{port}/v1",
             "requests_per_minute": NO_LIMIT,  # never reached, always counted
+            "price": {"image": 0.04},
         }
         for number in range(deployments)
     ]
