@@ -12,6 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from pixelrelay._inline import Inline
 from pixelrelay._spooled import Spooled
 from pixelrelay.outcomes import Route, Usage
 from pixelrelay.quotas import SeenLimit
@@ -140,8 +141,8 @@ class ImageRequest:
 class Image:
     """One picture, as it came: base64 that nobody decoded, bytes, or an address."""
 
-    encoded: str | None = field(default=None, repr=False)
-    """Base64 as the provider sent it."""
+    encoded: str | Inline | None = field(default=None, repr=False)
+    """Base64 as the provider sent it; where it is long, as it lies in the answer's body."""
     data: bytes | None = field(default=None, repr=False)
     url: str | None = None
     media_type: str | None = None
@@ -153,15 +154,17 @@ class Image:
 
     @property
     def b64_json(self) -> str | None:
-        """The picture as base64; ``None`` where only an address was asked for."""
+        """The picture as base64; ``None`` where only an address was asked for. It may be made anew at each call."""
         if self.encoded is None and self.data is not None:
             return base64.b64encode(self.data).decode("ascii")
-        return self.encoded
+        return self.encoded.text() if isinstance(self.encoded, Inline) else self.encoded
 
     def bytes(self) -> bytes:
         """The picture's file; a ``ValueError`` where only an address was asked for."""
         if self.data is not None:
             return self.data
+        if isinstance(self.encoded, Inline):
+            return self.encoded.bytes()
         if self.encoded is not None:
             return base64.b64decode(self.encoded)
         raise ValueError("this picture is an address only (.url): ask without response_format='url' to have its bytes")

@@ -9,6 +9,7 @@ import socket
 import ssl
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from io import BytesIO
 from urllib.parse import urlsplit
 
 import anyio.to_thread
@@ -72,7 +73,8 @@ class ReplyBody:
         self._limit = limit
         self._on_data = on_data if headers.get("content-type", "").startswith(MEDIA_TYPE) else None
         self._length = 0
-        self._pieces: list[bytes] = []
+        # It grows in place, and what it holds is had without a copy: pieces that are joined are all held twice.
+        self._held = BytesIO()
         declared = headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > limit:
             raise self._too_large()
@@ -92,15 +94,15 @@ class ReplyBody:
         self._length += len(piece)
         if self._length > self._limit:
             raise self._too_large()
-        self._pieces.append(piece)
+        self._held.write(piece)
         if self._on_data is not None:
             self._on_data(piece)
 
     def whole(self) -> bytes:
         """All of it, once the last piece was fed."""
-        if self._inflate is not None and self._pieces and not self._inflate.eof:
+        if self._inflate is not None and self._held.tell() and not self._inflate.eof:
             raise CutError("the answer ended before its compressed data did")
-        return b"".join(self._pieces)
+        return self._held.getvalue()
 
     def _too_large(self) -> ReplyTooLargeError:
         return ReplyTooLargeError(f"the answer is longer than {self._limit} bytes")

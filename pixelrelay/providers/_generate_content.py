@@ -16,6 +16,7 @@ from pydantic.alias_generators import to_camel
 from pixelrelay.errors import ProviderError
 from pixelrelay.images import Generation, Image, ImageRequest, InputImage, Size
 from pixelrelay.outcomes import Charge, Failure, FailureKind, Usage
+from pixelrelay.providers._cutting import Base64
 from pixelrelay.providers._google_failures import failure_of, speaks_of_policy
 from pixelrelay.providers._pictures import format_of
 from pixelrelay.providers.base import Answer, Beside, Exchange, Reply, Send, read
@@ -93,7 +94,7 @@ class _Google(Answer):
 
 class _Blob(_Google):
     mime_type: Beside[str] = None
-    data: str
+    data: Base64
 
 
 class _Part(_Google):

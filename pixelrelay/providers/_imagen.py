@@ -14,6 +14,7 @@ from pydantic import Field
 from pixelrelay.errors import ProviderError
 from pixelrelay.images import Generation, Image, ImageRequest, InputImage, Operation, Size
 from pixelrelay.outcomes import Charge, Failure, FailureKind
+from pixelrelay.providers._cutting import Base64
 from pixelrelay.providers._google_failures import failure_of
 from pixelrelay.providers._masks import white_where_drawn
 from pixelrelay.providers._pictures import format_of
@@ -123,7 +124,7 @@ def _shape(can: Capabilities) -> Rule[Size]:
 
 
 class _Prediction(Answer):
-    data: Beside[str] = Field(None, alias="bytesBase64Encoded")
+    data: Beside[Base64] = Field(None, alias="bytesBase64Encoded")
     address: Beside[str] = Field(None, alias="gcsUri")
     mime_type: Beside[str] = Field(None, alias="mimeType")
     prompt: Beside[str] = None

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from pixelrelay.errors import ProviderError
 from pixelrelay.images import Generation, Image, ImageRequest, Size, StreamEvent
 from pixelrelay.outcomes import Charge, Failure, FailureKind, Usage
+from pixelrelay.providers._cutting import Base64
 from pixelrelay.providers._openai_failures import failure_of, seen_limits
 from pixelrelay.providers._pictures import apart, download, media_type_in, media_type_of
 from pixelrelay.providers.base import Answer, Beside, Exchange, Part, Reply, Send, read
@@ -85,7 +86,7 @@ class _Filter(Answer):
 
 
 class _Item(Answer):
-    b64_json: str | None = None
+    b64_json: Base64 | None = None
     url: str | None = None
     revised_prompt: Beside[str] = None
     content_filter_results: Beside[dict[str, Beside[_Filter]]] = None

@@ -10,6 +10,7 @@ from pixelrelay.errors import ProviderError
 from pixelrelay.images import Generation, Image, ImageRequest
 from pixelrelay.outcomes import Charge, Failure, FailureKind, Usage
 from pixelrelay.providers._amounts import EXACT, Amount
+from pixelrelay.providers._cutting import Base64
 from pixelrelay.providers._openrouter_failures import failure_within, refusal
 from pixelrelay.providers._pictures import Held, those_of
 from pixelrelay.providers.base import Answer, Beside, Exchange, Reply, read
@@ -75,7 +76,7 @@ class _Tokens(Answer):
 
 
 class _Item(Answer):
-    b64_json: str | None = None
+    b64_json: Base64 | None = None
     url: str | None = None
     media_type: Beside[str] = None
     revised_prompt: Beside[str] = None

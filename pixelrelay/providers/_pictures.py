@@ -8,6 +8,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, replace
 
+from pixelrelay._inline import Inline
 from pixelrelay.errors import ProviderError
 from pixelrelay.images import Image
 from pixelrelay.outcomes import Charge, Failure, FailureKind
@@ -25,8 +26,10 @@ _SVG = re.compile(
 """What may stand before the first element is read once and never anew: a file may hold many comments."""
 
 
-def format_of(encoded: str) -> str | None:
+def format_of(encoded: str | Inline) -> str | None:
     """``png``, ``jpeg``, ``webp``, ``gif`` or ``svg``, of a file in base64; ``None`` for anything else."""
+    if isinstance(encoded, Inline):
+        return format_of(encoded.head(LOOKED_AT // 3 * 4))
     known = next((name for start, name in _STARTS.items() if encoded.startswith(start)), None)
     if known is not None:
         return known
@@ -42,7 +45,7 @@ def is_svg(data: bytes) -> bool:
     return _SVG.match(data[:LOOKED_AT]) is not None
 
 
-def media_type_of(encoded: str, said: str | None = None) -> str | None:
+def media_type_of(encoded: str | Inline, said: str | None = None) -> str | None:
     """By how the file begins, which is sure, before what was ``said`` of its format: ``image/svg+xml`` of ``svg``."""
     known = format_of(encoded) or said
     return {None: None, "svg": "image/svg+xml"}.get(known, f"image/{known}")
@@ -69,7 +72,7 @@ def download(url: str) -> Generator[Send, Reply, bytes]:
 class Held:
     """A picture as an answer holds it: in base64, or at an address, which may be a ``data:`` URL."""
 
-    encoded: str | None = None
+    encoded: str | Inline | None = None
     url: str | None = None
     media_type: str | None = None
     """As the answer says, or the model; how the file begins is surer."""
@@ -110,9 +113,11 @@ def _picture(held: Held, wants_url: bool) -> Generator[Send, Reply, Image | None
     return Image(data=data, media_type=media_type_in(data) or held.media_type, revised_prompt=revised)
 
 
-def apart(inline: str) -> tuple[str | None, str]:
+def apart(inline: str | Inline) -> tuple[str | None, str | Inline]:
     """The media type of a ``data:`` URL, and its base64; bare base64 tells none."""
-    if not inline.startswith("data:"):
+    head = inline.head(LOOKED_AT) if isinstance(inline, Inline) else inline
+    if not head.startswith("data:"):
         return None, inline
-    head, _, encoded = inline.partition(",")
-    return head.removeprefix("data:").partition(";")[0] or None, encoded
+    said, _, encoded = head.partition(",")
+    kind = said.removeprefix("data:").partition(";")[0] or None
+    return kind, inline.beyond(len(said) + 1) if isinstance(inline, Inline) else encoded

@@ -27,6 +27,7 @@ from pixelrelay._spooled import Spooled
 from pixelrelay.errors import ProviderError
 from pixelrelay.images import NOTHING, Generation, ImageRequest, StreamEvent
 from pixelrelay.outcomes import Charge, Failure, FailureKind
+from pixelrelay.providers._cutting import LONG, cut
 from pixelrelay.providers.capabilities import Capabilities
 from pixelrelay.providers.events import ServerEvent
 from pixelrelay.quotas import Shape, Unit
@@ -223,7 +224,7 @@ def read(reply: Reply, model: type[AnswerT], *, exact: bool = False) -> AnswerT:
         if exact:
             # By way of a float, as a body is usually read, an amount of money may lose its last digits.
             return model.model_validate(json.loads(reply.body, parse_float=Decimal))
-        return model.model_validate_json(reply.body)
+        return _parsed(reply.body, model)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(step) for step in first["loc"]) or "the body"
@@ -234,3 +235,16 @@ def read(reply: Reply, model: type[AnswerT], *, exact: bool = False) -> AnswerT:
         FailureKind.UNUSABLE, f"the answer could not be read: {said}", charge=Charge.BILLED, status=reply.status
     )
     raise ProviderError(failure)
+
+
+def _parsed(body: bytes, model: type[AnswerT]) -> AnswerT:
+    """``body`` as ``model``; a picture for which that has a field of ``Base64`` stays in the body."""
+    if len(body) >= LONG and (without := cut(body)).texts:
+        try:
+            answer = model.model_validate_json(without.body, context=without)
+        except ValidationError:
+            pass  # what is wrong is told of the body as it came
+        else:
+            if without.is_whole:
+                return answer
+    return model.model_validate_json(body)

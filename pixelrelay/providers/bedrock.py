@@ -14,10 +14,12 @@ from urllib.parse import quote
 
 from pydantic import Field, SecretStr
 
+from pixelrelay._inline import Inline
 from pixelrelay.errors import ProviderError
 from pixelrelay.images import Generation, Image, ImageRequest
 from pixelrelay.outcomes import Charge, Failure, FailureKind
 from pixelrelay.providers._addresses import checked_url, host_of
+from pixelrelay.providers._cutting import Base64
 from pixelrelay.providers._masks import white_where_drawn
 from pixelrelay.providers._pictures import format_of
 from pixelrelay.providers._stability_services import STRENGTH, WITHOUT_PROMPT, Service
@@ -200,7 +202,7 @@ def submission(request: ImageRequest, target: Target) -> Send:
 
 
 class _Answered(Answer):
-    images: Beside[tuple[Beside[str], ...]] = None
+    images: Beside[tuple[Beside[Base64], ...]] = None
     seeds: Beside[tuple[Beside[int], ...]] = None
     finish_reasons: Beside[tuple[Beside[str], ...]] = None
     """Why each picture was kept; ``None`` for one that was not."""
@@ -222,7 +224,7 @@ def _exchange(request: ImageRequest, target: Target) -> Exchange:
     return Generation(images, provider_request_id=call)
 
 
-def _image(picture: str, seed: int | None) -> Image:
+def _image(picture: str | Inline, seed: int | None) -> Image:
     kind = format_of(picture)
     return Image(encoded=picture, media_type=f"image/{kind}" if kind else None, seed=seed)
 

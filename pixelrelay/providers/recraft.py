@@ -16,6 +16,7 @@ from pixelrelay.images import Generation, ImageRequest, Operation
 from pixelrelay.outcomes import Charge, Failure, FailureKind
 from pixelrelay.providers._addresses import checked_url, host_of
 from pixelrelay.providers._amounts import EXACT, Amount
+from pixelrelay.providers._cutting import Base64
 from pixelrelay.providers._masks import black_and_white
 from pixelrelay.providers._pictures import Held, those_of
 from pixelrelay.providers._recraft_failures import refusal
@@ -167,7 +168,7 @@ def _body(request: ImageRequest, model: str, can: Capabilities, endpoint: str) -
 
 
 class _Item(Answer):
-    b64_json: str | None = None
+    b64_json: Base64 | None = None
     url: str | None = None
     revised_prompt: Beside[str] = None
 

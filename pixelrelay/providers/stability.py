@@ -14,10 +14,12 @@ from typing import Any
 
 from pydantic import Field, SecretStr
 
+from pixelrelay._inline import Inline
 from pixelrelay.errors import ProviderError
 from pixelrelay.images import Generation, Image, ImageRequest
 from pixelrelay.outcomes import Charge, Failure, FailureKind
 from pixelrelay.providers._addresses import checked_url, host_of
+from pixelrelay.providers._cutting import Base64
 from pixelrelay.providers._masks import black_and_white
 from pixelrelay.providers._pictures import format_of
 from pixelrelay.providers._stability_services import STRENGTH, WITHOUT_PROMPT, WORDS, Service
@@ -177,8 +179,8 @@ def _files(service: Service, request: ImageRequest) -> tuple[Part, ...]:
 class _Answered(Answer):
     """A picture, or the name of the job that draws it."""
 
-    image: Beside[str] = None
-    result: Beside[str] = None
+    image: Beside[Base64] = None
+    result: Beside[Base64] = None
     """The same of a job."""
     seed: Beside[int] = None
     finish_reason: Beside[str] = None
@@ -186,7 +188,7 @@ class _Answered(Answer):
     status: Beside[str] = None
 
     @property
-    def picture(self) -> str | None:
+    def picture(self) -> str | Inline | None:
         return self.image or self.result
 
 

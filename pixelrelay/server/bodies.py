@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pixelrelay import _clock
+from pixelrelay._inline import Inline
 from pixelrelay.images import Image, Images, Operation
 from pixelrelay.outcomes import Usage
 from pixelrelay.server.asking import Asked
@@ -162,6 +163,9 @@ def json_of(value: Any) -> bytes:
 
 def _base64(image: Image) -> Iterator[bytes]:
     """The picture's base64, as it came or encoded here."""
+    if isinstance(image.encoded, Inline):
+        yield from image.encoded.pieces(SLICE)
+        return
     if image.encoded is not None:
         encoded = _plain(image.encoded)
         for start in range(0, len(encoded), SLICE):
@@ -173,6 +177,8 @@ def _base64(image: Image) -> Iterator[bytes]:
 
 
 def _quoted_length(image: Image) -> int:
+    if isinstance(image.encoded, Inline):
+        return 2 + len(image.encoded)  # out of JSON without a backslash, it can stand in JSON as it is
     if image.encoded is not None:
         return 2 + len(_plain(image.encoded))
     return 2 + 4 * -(-len(image.data or b"") // 3)
