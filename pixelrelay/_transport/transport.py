@@ -76,6 +76,10 @@ class Transport:
         """
         return await fetching.fetch(self._engine(), self._resolver, url, max_bytes)
 
+    def open(self) -> None:
+        """Load what is needed to send, which the first use would have to wait for: some tenths of a second."""
+        self._engine()
+
     async def aclose(self) -> None:
         """Close every connection. A later use opens new ones."""
         opened, self._opened = self._opened, None

@@ -71,7 +71,8 @@ class Router:
     """Routes image requests over the deployments of a configuration. For asyncio and Trio.
 
     One router serves any number of requests at a time, within one event loop. ``SyncRouter`` is the same for code
-    that does not await. Use it as an async context manager, or ``aclose`` it, so that connections are closed.
+    that does not await. Use it as an async context manager, or ``aclose`` it, so that connections are closed; once
+    entered, it has loaded what its first request would else wait for.
     """
 
     def __init__(
@@ -312,6 +313,7 @@ class Router:
         await self._store.aclose()
 
     async def __aenter__(self) -> Router:
+        self._transport.open()
         return self
 
     async def __aexit__(

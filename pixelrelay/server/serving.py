@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -111,6 +112,9 @@ async def _serve(launch: Launch, listening: socket.socket) -> None:
                 backlog=BACKLOG,
             )
         )
+        # What is there now stays; to look through it again and again would hold everybody up for a tenth of a second.
+        gc.collect()
+        gc.freeze()
         process = _Process(launch, router, gateway, server)
         sweeping = asyncio.get_running_loop().create_task(_sweep(gateway))
         try:
