@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -18,6 +18,7 @@ from benchmarks.processes import Child, ContenderError, Worker
 from benchmarks.tables import Section
 
 AnyChild = TypeVar("AnyChild", bound=Child)
+Entered = TypeVar("Entered")
 STARTS_WITHIN = 120.0
 
 
@@ -70,7 +71,15 @@ class Upstream:
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
-        self.port = int(worker.ask("listen")["port"])
+        self.port = self.listen()
+
+    def listen(self) -> int:
+        """A further port of the same upstream."""
+        return int(self._worker.ask("listen")["port"])
+
+    def refuse(self, port: int) -> None:
+        """From now on, whoever calls there."""
+        self._worker.ask("refuse", port=port)
 
     def behave(
         self,
@@ -85,7 +94,8 @@ class Upstream:
         return int(told["answer_bytes"])
 
     def count(self) -> Figures:
-        """Since the last count: ``calls``, ``most_in_flight``, bytes ``received``, calls to each named deployment."""
+        """Since the last count: ``calls``, pictures ``drawn``, ``most_in_flight``, bytes ``received``, calls to each
+        named deployment."""
         return self._worker.ask("count")
 
 
@@ -107,6 +117,10 @@ class Stage:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._leaving.close()
+
+    def enter(self, context: AbstractContextManager[Entered]) -> Entered:
+        """Something else that ends with the stage."""
+        return self._leaving.enter_context(context)
 
     def upstream(self) -> Upstream:
         command = [sys.executable, "-m", "benchmarks.upstream"]

@@ -1,132 +1,75 @@
-"""What the shared store costs a request, and from which rate on batches pay.
+"""What counting quotas costs a request: a reserve and a settlement by themselves, in memory and in Redis.
 
-    python benchmarks/store.py [redis://HOST:PORT/DB]
-
-Without an address it starts a redis-server of its own. All figures are of one run on one machine: compare them with
-each other, not with those of another machine. The memory store is the measure of what counting costs without a network.
-"""
+All candidates have room, and the first is taken. A trip is a command sent to the server; its CPU is that of the
+commands by its own statistics, each step measured apart. Where there are slots for some alone, each is given back at
+once and the others wait in the line. Batches take quota ahead for several requests; from which rate on they pay is in
+the last tables."""
 
 from __future__ import annotations
 
-import asyncio
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Mapping
+from functools import partial
 
-from redis import Redis
-from rich.console import Console
-from rich.table import Table
+from benchmarks.contest import Stage
+from benchmarks.environments import Contender
+from benchmarks.measuring import Figures
+from benchmarks.processes import Worker
+from benchmarks.servers import redis_on
+from benchmarks.tables import Column, compared
 
-from pixelrelay.quotas import Claim, Quota, Unit
-from pixelrelay.store.base import Offer, Report, Reservation, Store, Verdict
-from pixelrelay.store.memory import MemoryStore
-from pixelrelay.store.redis import RedisStore
+MEMORY = Contender("memory", "pixelrelay_store", "MemoryStore", is_cheap=True)
+REDIS = Contender(
+    "redis", "pixelrelay_store", "RedisStore; redis-server on loopback, nothing kept on disk", is_cheap=True
+)
+BATCHED = Contender("in batches", "pixelrelay_store", "RedisStore(batches=True)", is_cheap=True)
+CANDIDATES = (1, 10, 1000)
+SLOTTED, PLACES = 10, 2
+"""Deployments that take so many calls at a time."""
+CALLERS = (10, 520)
+"""Half as many as there are slots, since settlements are told behind a request's back; and 500 more than there are."""
+RATES = (2, 10, 40, 200, 600)
+QUICK_RATES = (40,)
+ROUNDS = 3
+SECONDS = 2.0
+STEPS = 300
 
-WELL = Report(Verdict.WELL)
-REQUESTS = 3000
-SECONDS = 4.0
-
-
-@contextmanager
-def server() -> Iterator[str]:
-    if len(sys.argv) > 1:
-        yield sys.argv[1]
-        return
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = ["redis-server", "--port", str(port), "--save", "", "--appendonly", "no"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as running:
-        try:
-            time.sleep(0.5)
-            yield f"redis://127.0.0.1:{port}/0"
-        finally:
-            running.kill()
+CPU = Column("cpu_a_request", "CPU here a request, µs", 1e6)
+P50 = Column("p50", "p50, µs", 1e6)
+TRIPS = Column("trips", "trips a request")
+RESERVE = Column("server_a_reserve", "server's CPU: a reserve, µs", 1e6)
+SETTLE = Column("server_a_settle", "a settle, µs", 1e6)
+WAITED = Column("waited", "waited in the line, %", 100.0)
+SERVER = Column("server_a_request", "server's CPU a request, µs", 1e6)
 
 
-def offers(candidates: int, limit: int = 10_000_000) -> list[Offer]:
-    return [
-        Offer(name, (Claim(Quota(f"{name}/requests", Unit.REQUESTS, limit), 1),), expected=5.0)
-        for name in (f"deployment-{number}" for number in range(candidates))
-    ]
+def run(stage: Stage) -> None:
+    workers = stage.workers(MEMORY)
+    server = redis_on(stage)
+    if server is not None:
+        workers |= stage.workers(REDIS, url=server.url)
+    seconds = 0.2 if stage.quick else SECONDS
+    for candidates in CANDIDATES:
+        whole = {name: partial(_request, stage, worker, candidates, seconds) for name, worker in workers.items()}
+        title = f"{candidates:,} candidate{'s' * (candidates > 1)}"
+        rounds = stage.play(title, whole, ROUNDS)
+        stage.section.add(compared(title, rounds, MEMORY.name, CPU, P50, TRIPS, RESERVE, SETTLE))
+    for callers in CALLERS:
+        players = _asked(workers, "line", candidates=SLOTTED, places=PLACES, callers=callers, seconds=seconds)
+        title = f"{callers} callers at any time for {SLOTTED * PLACES} slots"
+        stage.section.add(compared(title, stage.play(title, players, ROUNDS), MEMORY.name, CPU, TRIPS, SERVER, WAITED))
+    if server is not None:
+        workers |= stage.workers(BATCHED, url=server.url, batches=True)
+    workers.pop(MEMORY.name, None)
+    for rate in QUICK_RATES if stage.quick else RATES:
+        title = f"{rate} requests a second, one candidate"
+        rounds = stage.play(title, _asked(workers, "rate", a_second=rate, seconds=2 * seconds), ROUNDS)
+        stage.section.add(compared(title, rounds, REDIS.name, TRIPS, CPU))
 
 
-@asynccontextmanager
-async def opened(store: Store) -> AsyncIterator[Store]:
-    try:
-        yield store
-    finally:
-        await store.aclose()
+def _request(stage: Stage, worker: Worker, candidates: int, seconds: float) -> Figures:
+    whole = worker.ask("requests", candidates=candidates, seconds=seconds)
+    return whole | worker.ask("steps", candidates=candidates, times=20 if stage.quick else STEPS)
 
 
-async def one(store: Store, wanted: list[Offer]) -> None:
-    held = await store.reserve(wanted)
-    if isinstance(held, Reservation):
-        await store.settle(held, WELL)
-
-
-async def at_once(store: Store, wanted: list[Offer], side_by_side: int) -> tuple[float, float]:
-    """Seconds, and of them seconds of this process, that a request takes, so many always under way."""
-
-    async def some() -> None:
-        for _ in range(REQUESTS // side_by_side):
-            await one(store, wanted)
-
-    await one(store, wanted)
-    began, worked = time.perf_counter(), time.process_time()
-    await asyncio.gather(*(some() for _ in range(side_by_side)))
-    return (time.perf_counter() - began) / REQUESTS, (time.process_time() - worked) / REQUESTS
-
-
-async def at_a_rate(store: RedisStore, wanted: list[Offer], a_second: float) -> tuple[float, float]:
-    """Calls to the server, and seconds of this process, that a request takes at a steady rate."""
-    tasks, loop = [], asyncio.get_running_loop()
-    await one(store, wanted)
-    before, worked, began = store.calls.total(), time.process_time(), loop.time()
-    for number in range(int(a_second * SECONDS)):
-        await asyncio.sleep(max(0.0, began + number / a_second - loop.time()))
-        tasks.append(asyncio.create_task(one(store, wanted)))
-    await asyncio.gather(*tasks)
-    await asyncio.sleep(0.5)
-    return (store.calls.total() - before) / len(tasks), (time.process_time() - worked) / len(tasks)
-
-
-async def costs(url: str, console: Console) -> None:
-    table = Table("store", "candidates", "side by side", "µs a request", "of them here", "µs a call in Redis")
-    client = Redis.from_url(url)
-    for candidates in (1, 3, 8):
-        for side_by_side in (1, 20):
-            for name, store in (("memory", MemoryStore()), ("redis", RedisStore(url))):
-                client.config_resetstat()
-                async with opened(store):
-                    whole, here = await at_once(store, offers(candidates), side_by_side)
-                scripts = client.info("commandstats").get("cmdstat_evalsha", {"usec_per_call": "-"})
-                figures = (f"{whole * 1e6:.0f}", f"{here * 1e6:.0f}", str(scripts["usec_per_call"]))
-                table.add_row(name, str(candidates), str(side_by_side), *figures)
-    console.print(table)
-
-
-async def batches(url: str, console: Console) -> None:
-    table = Table("a second", "calls a request", "in batches", "µs here a request", "in batches")
-    for a_second in (2, 10, 40, 200, 600):
-        cells = []
-        for batched in (False, True):
-            async with opened(store := RedisStore(url, batches=batched)):
-                cells.append(await at_a_rate(store, offers(1), a_second))
-        (calls, work), (fewer, less) = cells
-        table.add_row(str(a_second), f"{calls:.2f}", f"{fewer:.2f}", f"{work * 1e6:.0f}", f"{less * 1e6:.0f}")
-    console.print(table)
-
-
-def main() -> None:
-    console = Console(width=100)
-    with server() as url:
-        asyncio.run(costs(url, console))
-        asyncio.run(batches(url, console))
-
-
-if __name__ == "__main__":
-    main()
+def _asked(workers: Mapping[str, Worker], do: str, **arguments: float) -> dict[str, Callable[[], Figures]]:
+    return {name: partial(worker.ask, do, **arguments) for name, worker in workers.items()}
