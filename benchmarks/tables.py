@@ -24,6 +24,9 @@ class Column:
     """What the figure is multiplied by, to be in the unit that the title names."""
 
 
+UNKNOWN = "–"
+"""In the place of a figure that a contender has not."""
+
 CPU = Column("cpu_a_request", "CPU a request, ms", 1e3)
 P50 = Column("p50", "p50, ms", 1e3)
 P99 = Column("p99", "p99, ms", 1e3)
@@ -81,7 +84,7 @@ class Section:
 def compared(title: str, rounds: Rounds, reference: str | None, by: Column, *others: Column) -> Table:
     """A row a contender: first what it needs in proportion to ``reference``, then the figures by themselves.
 
-    Without a reference, or if it failed, there are the figures alone.
+    Without a reference, or if it failed, there are the figures alone. Who has not all of them has a dash there.
     """
     columns = (by, *others)
     head = ["", *(column.title for column in columns)]
@@ -94,7 +97,11 @@ def compared(title: str, rounds: Rounds, reference: str | None, by: Column, *oth
 
 
 def _cells(rounds: Rounds, name: str, columns: Sequence[Column]) -> list[str]:
-    return [spread(rounds.spread(name, column.figure), column.scale) for column in columns]
+    figures = rounds.figures[name][0]
+    return [
+        spread(rounds.spread(name, column.figure), column.scale) if column.figure in figures else UNKNOWN
+        for column in columns
+    ]
 
 
 def spread(of: Spread, scale: float = 1.0) -> str:

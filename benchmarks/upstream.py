@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import struct
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -40,6 +42,11 @@ class Behaviour:
     fault: str | None = None
     """One of ``FAULTS``, instead of pictures."""
 
+    @property
+    def draws(self) -> bool:
+        """Whether there is a picture on the bill, delivered or not."""
+        return self.fault is None or self.fault in DRAWN
+
     @cached_property
     def answer(self) -> bytes:
         body = {"created": 1, "data": [{"b64_json": base64_of(self.base64_bytes)}], "usage": USAGE}
@@ -56,9 +63,20 @@ def _error(status: int, reason: str, code: str, headers: str = "") -> bytes:
     return _http(status, reason, json.dumps(body).encode(), headers)
 
 
+RETRY_AFTER = 10
+ILL = _error(500, "Internal Server Error", "server_error")
+BUSY = _error(429, "Too Many Requests", "rate_limit_exceeded", f"retry-after: {RETRY_AFTER}\r\n")
+
 Fault: TypeAlias = Callable[["_Connection"], None]
-FAULTS: Mapping[str, Fault] = {}
+FAULTS: Mapping[str, Fault] = {
+    "500": lambda connection: connection.transport.write(ILL),
+    "429": lambda connection: connection.transport.write(BUSY),
+    "reset": lambda connection: connection.reset(),
+    "hang": lambda connection: None,  # noqa: ARG005 - that is what it does
+}
 """What a connection does in the place of an answer, by name."""
+DRAWN = frozenset({"reset", "hang"})
+"""Those that come when the request has been read: its picture is drawn all the same."""
 
 NOT_FOUND = _error(404, "Not Found", "not_found")
 
@@ -71,17 +89,29 @@ class Upstream:
     special: dict[str, Behaviour] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
     """By deployment; the usual ones under ``""``."""
+    drawn: int = 0
+    """Pictures, delivered or not."""
     received: int = 0
     """Bytes, headers and all."""
     in_flight: int = 0
     most_in_flight: int = 0
-    _server: asyncio.Server = field(init=False, repr=False)
+    _ports: dict[int, _Port] = field(default_factory=dict, repr=False)
 
     async def listen(self) -> Figures:
-        """The port that it listens on, from now on."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", 0, backlog=8192)
-        return {"port": self._server.sockets[0].getsockname()[1]}
+        """A port that it listens on, from now on, beside those that it listens on already."""
+        loop, connections = asyncio.get_running_loop(), set[_Connection]()
+        server = await loop.create_server(lambda: _Connection(self, connections), "127.0.0.1", 0, backlog=8192)
+        number = server.sockets[0].getsockname()[1]
+        self._ports[number] = _Port(server, connections)
+        return {"port": number}
+
+    async def refuse(self, port: int) -> Figures:
+        """Close a port, and reset the connections to it: from now on there is nobody."""
+        closed = self._ports.pop(port)
+        closed.server.close()
+        for connection in list(closed.connections):
+            connection.reset()
+        return {}
 
     async def behave(
         self,
@@ -99,11 +129,16 @@ class Upstream:
         return {"answer_bytes": len(behaviour.answer)}
 
     async def count(self) -> Figures:
-        """Since the last count: calls, of all and of each deployment that has a name, and bytes that came."""
+        """Since the last count: calls, of all and of each deployment that has a name, pictures, and bytes that came."""
         named = {name: number for name, number in self.calls.items() if name}
-        counted = {"calls": self.calls.total(), "most_in_flight": self.most_in_flight, "received": self.received}
+        counted = {
+            "calls": self.calls.total(),
+            "drawn": self.drawn,
+            "most_in_flight": self.most_in_flight,
+            "received": self.received,
+        }
         self.calls.clear()
-        self.most_in_flight, self.received = self.in_flight, 0
+        self.most_in_flight, self.drawn, self.received = self.in_flight, 0, 0
         return {name: float(number) for name, number in (counted | named).items()}
 
     def deployment(self, path: str) -> str | None:
@@ -114,15 +149,34 @@ class Upstream:
         return "" if first in ("v1", "openai", "images") else first
 
 
+@dataclass(frozen=True, slots=True)
+class _Port:
+    server: asyncio.Server
+    connections: set[_Connection]
+    """That are open."""
+
+
 class _Connection(asyncio.Protocol):
-    def __init__(self, upstream: Upstream) -> None:
+    def __init__(self, upstream: Upstream, open_ones: set[_Connection]) -> None:
         self._upstream = upstream
+        self._open_ones = open_ones
         self._parser = httptools.HttpRequestParser(self)
         self._path = b""
         self.transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
+        self._open_ones.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        self._open_ones.discard(self)
+
+    def reset(self) -> None:
+        """Close it with a RST, so that nobody takes it for an orderly end."""
+        accepted = self.transport.get_extra_info("socket")
+        if accepted is not None:
+            accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         self._upstream.received += len(data)
@@ -145,6 +199,7 @@ class _Connection(asyncio.Protocol):
             return
         upstream.calls[deployment] += 1
         behaviour = upstream.special.get(deployment, upstream.usual)
+        upstream.drawn += behaviour.draws
         upstream.in_flight += 1
         upstream.most_in_flight = max(upstream.most_in_flight, upstream.in_flight)
         if behaviour.delay:
@@ -164,4 +219,12 @@ class _Connection(asyncio.Protocol):
 
 if __name__ == "__main__":
     upstream = Upstream()
-    work({"listen": upstream.listen, "behave": upstream.behave, "count": upstream.count}, on_uvloop=True)
+    work(
+        {
+            "listen": upstream.listen,
+            "refuse": upstream.refuse,
+            "behave": upstream.behave,
+            "count": upstream.count,
+        },
+        on_uvloop=True,
+    )

@@ -30,13 +30,12 @@ def model_list(port: int, deployments: int) -> list[dict[str, Any]]:
 
 
 def router_of(deployments: list[dict[str, Any]], strategy: str = "simple-shuffle") -> Any:
-    return Router(
-        model_list=deployments,
-        routing_strategy=strategy,
-        num_retries=0,
-        timeout=clients.LONGEST,
-        set_verbose=False,
-    )
+    return quiet_router(model_list=deployments, routing_strategy=strategy, num_retries=0, timeout=clients.LONGEST)
+
+
+def quiet_router(**settings: Any) -> Any:
+    """LiteLLM's Router with these settings, and all others as they come."""
+    return Router(set_verbose=False, **settings)
 
 
 class LiteLLM:

@@ -58,6 +58,11 @@ def test_a_table_whose_reference_failed_has_the_figures_alone() -> None:
     assert (table.head, table.rows) == (["", "CPU, ms"], [["whole", "2.00"]])
 
 
+def test_a_contender_that_has_not_all_figures_has_a_dash_there() -> None:
+    table = compared("calls", Rounds({"bare": [{"cpu": 0.001}], "quiet": [{}]}), None, CPU)
+    assert table.rows == [["bare", "1.00"], ["quiet", "–"]]
+
+
 @pytest.mark.parametrize(
     ("value", "written"),
     [(0, "0"), (0.0123, "0.012"), (0.5, "0.50"), (9.876, "9.88"), (98.76, "98.8"), (12345.6, "12,346")],

@@ -74,8 +74,44 @@ def test_one_deployment_may_behave_in_its_own_way_and_each_is_counted(upstream: 
     post(upstream, "/v1/images/generations")
     counted = upstream.count()
     assert counted.pop("received") > 3 * len(json.dumps(BODY))
-    assert counted == {"calls": 3, "most_in_flight": 1, "east": 1, "west": 1}
-    assert upstream.count() == {"calls": 0, "most_in_flight": 0, "received": 0}
+    assert counted == {"calls": 3, "drawn": 3, "most_in_flight": 1, "east": 1, "west": 1}
+    assert upstream.count() == {"calls": 0, "drawn": 0, "most_in_flight": 0, "received": 0}
+
+
+@pytest.mark.parametrize(("fault", "told"), [("500", {}), ("429", {"retry-after": "10"})])
+def test_a_fault_may_be_an_answer_and_draws_nothing(upstream: Upstream, fault: str, told: dict[str, str]) -> None:
+    upstream.behave(deployment="ill", fault=fault)
+    answer = post(upstream, "/ill/v1/images/generations")
+    assert answer.status_code == int(fault)
+    assert {name: answer.headers.get(name) for name in told} == told
+    counted = upstream.count()
+    assert (counted["ill"], counted["drawn"]) == (1, 0)
+
+
+def test_a_call_may_be_reset_when_its_picture_is_drawn(upstream: Upstream) -> None:
+    upstream.behave(deployment="cut", fault="reset")
+    with pytest.raises(httpx2.ReadError):
+        post(upstream, "/cut/v1/images/generations")
+    assert upstream.count()["drawn"] == 1
+
+
+def test_a_call_may_hang_when_its_picture_is_drawn(upstream: Upstream) -> None:
+    upstream.behave(deployment="hung", fault="hang")
+    with pytest.raises(httpx2.ReadTimeout):
+        httpx2.post(f"http://127.0.0.1:{upstream.port}/hung/v1/images/generations", json=BODY, timeout=0.3)
+    assert upstream.count()["drawn"] == 1
+
+
+def test_one_port_may_be_closed_and_what_is_open_there_is_reset(upstream: Upstream) -> None:
+    port = upstream.listen()
+    with httpx2.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        assert client.post("/v1/images/generations", json=BODY).status_code == 200
+        upstream.refuse(port)
+        with pytest.raises((httpx2.ConnectError, httpx2.ReadError)):
+            client.post("/v1/images/generations", json=BODY)
+        with pytest.raises(httpx2.ConnectError):
+            client.post("/v1/images/generations", json=BODY)
+    assert post(upstream, "/v1/images/generations").status_code == 200
 
 
 def test_bodies_come_in_pieces_of_any_kind(upstream: Upstream) -> None:
