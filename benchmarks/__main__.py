@@ -18,7 +18,7 @@ from benchmarks.contest import Stage
 from benchmarks.environments import versions
 from benchmarks.tables import Section, replaced
 
-NAMES = ("pick", "call", "payload", "gateway", "failover", "scale", "store")
+NAMES = ("pick", "call", "payload", "gateway", "quota", "failover", "scale", "store")
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HEAD = """# Results
 

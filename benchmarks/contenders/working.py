@@ -12,7 +12,7 @@ import resource
 import sys
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeAlias
+from typing import TextIO, TypeAlias
 
 from benchmarks.measuring import Figures
 
@@ -22,9 +22,7 @@ Jobs: TypeAlias = Mapping[str, Callable[..., Awaitable[Figures]]]
 def work(jobs: Jobs, *, on_uvloop: bool = False) -> None:
     """Until standard input ends. The loop is asyncio's own unless told otherwise."""
     _allow_many_connections()
-    # What libraries print must not stand between the figures.
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    answers = own_output()
     factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     if on_uvloop:
         import uvloop
@@ -32,6 +30,13 @@ def work(jobs: Jobs, *, on_uvloop: bool = False) -> None:
         factory = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(_work(jobs, lambda answer: print(json.dumps(answer), file=answers)))
+
+
+def own_output() -> TextIO:
+    """Standard output as it was: what libraries print goes to standard error from now on."""
+    own = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return own
 
 
 def _allow_many_connections() -> None:

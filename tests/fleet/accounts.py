@@ -29,6 +29,9 @@ class Account:
     limit: int
     """Calls a minute; of ``slots``, tasks at a time."""
     latency: float = 1.0
+    provider: str = "azure-foundry"
+    """Unless it is of ``slots``, which are those of Black Forest Labs."""
+    model: str = "FLUX.2-pro"
 
     @property
     def limits(self) -> Mapping[str, Any]:
@@ -41,8 +44,8 @@ class Account:
             )
         return EmulatedDeployment(
             self.name,
-            "azure-foundry",
-            "FLUX.2-pro",
+            self.provider,
+            self.model,
             latency=self.latency,
             enforcement=self.kind,
             requests_per_minute=self.limit,

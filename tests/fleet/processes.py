@@ -15,6 +15,7 @@ from tests.fleet.accounts import Account
 from tests.fleet.orders import Order, Summary
 from tests.servers import Process, until
 
+WORKER = (sys.executable, "-m", "tests.fleet.worker")
 READY_WITHIN = 60.0
 """Seconds within which a process on a busy machine must have begun."""
 ENDS_WITHIN = 60.0
@@ -84,8 +85,8 @@ class RunningWorker:
 
 
 @contextmanager
-def workers_of(orders: Sequence[Order]) -> Iterator[Sequence[RunningWorker]]:
-    """One worker for each of the orders, all started at once."""
+def workers_of(orders: Sequence[Order], command: Sequence[str] = WORKER) -> Iterator[Sequence[RunningWorker]]:
+    """One worker for each of the orders, all started at once. ``command`` is told where its order is written."""
     with TemporaryDirectory(prefix="workers-") as name:
         workers: list[RunningWorker] = []
         try:
@@ -93,7 +94,7 @@ def workers_of(orders: Sequence[Order]) -> Iterator[Sequence[RunningWorker]]:
                 folder = Path(name) / str(number)
                 folder.mkdir()
                 (folder / "order").write_text(order.written())
-                process = Process([sys.executable, "-m", "tests.fleet.worker", str(folder / "order")], folder)
+                process = Process([*command, str(folder / "order")], folder)
                 process.start()
                 workers.append(RunningWorker(order, process))
             yield workers

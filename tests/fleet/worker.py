@@ -34,6 +34,7 @@ from pixelrelay.store.base import (
 from pixelrelay.store.health import HealthPolicy
 from pixelrelay.store.opening import open_store
 from tests.fleet.accounts import SIZE
+from tests.fleet.offering import carry_out
 from tests.fleet.orders import ABANDONED, SERVED, Load, Order, Percentiles, Request, Summary
 
 
@@ -120,17 +121,9 @@ class Worker:
                 self._modes.append((time.monotonic(), mode, reason))
 
     async def run(self) -> Summary:
-        order = self._order
         await warmed()
         async with self._router:
-            tasks = await self._offered()
-            if tasks:
-                await asyncio.wait(tasks, timeout=max(0.0, order.begins + order.seconds + order.grace - _now()))
-            for task in tasks:
-                task.cancel()
-                if not order.all_leave_at_once:
-                    await asyncio.wait([task])
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await carry_out(self._order, self._ask)
         return Summary(
             pid=os.getpid(),
             requests=self._requests,
@@ -143,19 +136,6 @@ class Worker:
             errors=dict(self._errors),
             modes=self._modes,
         )
-
-    async def _offered(self) -> list[asyncio.Task[None]]:
-        """Every request, once the last has come."""
-        order, tasks = self._order, list[asyncio.Task[None]]()
-        come = sorted(
-            ((at, load) for load in order.loads for at in load.arrivals(order.seconds, order.part, order.parts)),
-            key=lambda each: each[0],
-        )
-        for at, load in come:
-            await asyncio.sleep(max(0.0, order.begins + at - _now()))
-            tasks.append(asyncio.create_task(self._ask(load, len(tasks))))
-        await asyncio.sleep(max(0.0, order.begins + order.seconds - _now()))
-        return tasks
 
     async def _ask(self, load: Load, number: int) -> None:
         asked, outcome, route = _now(), ABANDONED, None
