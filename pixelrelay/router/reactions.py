@@ -64,7 +64,7 @@ REACTIONS: Mapping[FailureKind, Reaction] = {
     FailureKind.CONTENT_REJECTED: Reaction(Again.NEVER, Elsewhere.MODERATED, Verdict.SILENT, budgeted=False),
     FailureKind.INVALID: Reaction(Again.NEVER, Elsewhere.OTHER_MODELS, Verdict.SILENT, budgeted=False),
     FailureKind.UNUSABLE: Reaction(Again.NEVER, Elsewhere.ANYBODY, Verdict.ILL),
-    FailureKind.JOB_LOST: Reaction(Again.NEVER, Elsewhere.ANYBODY, Verdict.SILENT),
+    FailureKind.JOB_LOST: Reaction(Again.NEVER, Elsewhere.ANYBODY, Verdict.ILL),
 }
 
 LOUD = frozenset({FailureKind.OUT_OF_CREDIT, FailureKind.UNAUTHORISED, FailureKind.NOT_FOUND})

@@ -13,7 +13,7 @@ from pixelrelay import AttemptsExhaustedError, _clock
 from pixelrelay.events import AttemptStarted, DeploymentChanged
 from pixelrelay.store.base import Probation
 from pixelrelay.testing import EmulatedDeployment, Fault, FaultKind, Fleet
-from tests.router.scenes import Outcome, Witness, ask, billed, called, foundry, groups, lasting, router_of
+from tests.router.scenes import Outcome, Witness, ask, bfl, billed, called, foundry, groups, lasting, router_of
 
 pytestmark = pytest.mark.anyio
 
@@ -53,6 +53,16 @@ async def test_after_failures_in_a_row_a_deployment_is_left_alone() -> None:
     assert {outcome.tried for outcome in outcomes} == {"west"}
     assert called(fleet)["east"] == before
     assert router.state("east").probation is Probation.COOLING
+
+
+async def test_who_loses_job_after_job_is_left_alone() -> None:
+    fleet = Fleet(bfl("losing", faults=(Fault(FaultKind.LOST_JOB),)), bfl("keeping"))
+    router = router_of(fleet, {**fleet.config("flux"), **MANY})
+    outcomes = [await ask(router) for _ in range(20)]
+
+    assert all(outcome.result for outcome in outcomes)
+    assert called(fleet)["losing"] == 3
+    assert router.state("losing").probation is Probation.COOLING
 
 
 async def test_a_cooldown_ends_with_a_single_probe_and_the_others_go_elsewhere() -> None:
