@@ -39,7 +39,7 @@ def main() -> int:
         section.show = lambda table: table.show(console)
         console.rule(name)
         began = time.monotonic()
-        with Stage(section, quick=options.quick) as stage:
+        with Stage(section, quick=options.quick, rounds=options.rounds) as stage:
             import_module(f"benchmarks.{name}").run(stage)
         for who, why in section.missing.items():
             console.print(f"not measured here: {who}: {why}", style="yellow", markup=False, highlight=False)
@@ -58,6 +58,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help="seconds each, to see that all works; the figures mean nothing"
     )
+    parser.add_argument("--rounds", type=int, help="how often each plays at most; some times by default")
     parser.add_argument("--output", type=Path, help="where to write (benchmarks/RESULTS.md; nowhere if quick)")
     options = parser.parse_args()
     for name in options.names:

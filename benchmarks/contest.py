@@ -102,8 +102,10 @@ class Upstream:
 class Stage:
     """Where one benchmark runs. All that was started on it ends with it."""
 
-    def __init__(self, section: Section, *, quick: bool) -> None:
+    def __init__(self, section: Section, *, quick: bool, rounds: int | None = None) -> None:
+        """``rounds`` is how often each plays at most."""
         self.section = section
+        self._most = 1 if quick else rounds
         self.quick = quick
         self._leaving = ExitStack()
         self.folder: Path
@@ -154,7 +156,7 @@ class Stage:
     def play(self, title: str, players: Mapping[str, Callable[[], Figures]], rounds: int) -> Rounds:
         """The rounds of one case; who fails is named in the section."""
         print(f"  {title}", file=sys.stderr, flush=True)
-        played = interleaved(players, 1 if self.quick else rounds)
+        played = interleaved(players, rounds if self._most is None else min(rounds, self._most))
         for name, why in played.failed.items():
             self.section.missing[f"{name} at {title}"] = why
         return played
