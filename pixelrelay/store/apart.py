@@ -77,12 +77,18 @@ class Apart:
         """The shared store is lost: go by a portion of every limit.
 
         ``used`` says what all processes together had used of a quota when it was last seen. Each counts that as
-        shared out evenly, so that all together use no more than what was left.
+        shared out evenly, so that all together use no more than what was left. In which slice of the minute others
+        used it nobody here knows, so all of it is thought to have been in this one.
         """
         if self.on_loss != "share":
             return
-        own = self.memory.used()
-        self.memory.split(portion, {key: ceil(used(key) / portion.count) - mine for key, mine in own.items()})
+        own, bursts = self.memory.used(), self.memory.bursts()
+        others = {}
+        for key, mine in own.items():
+            whole = used(key)
+            in_slice = ceil(min(bursts.get(key, 0), whole) / portion.count)
+            others[key] = max(ceil(whole / portion.count) - mine, in_slice)
+        self.memory.split(portion, others)
 
     def rejoin(self) -> None:
         """The shared store is back, and has been told everything."""

@@ -27,6 +27,7 @@ from pixelrelay.store.base import (
     Verdict,
 )
 from pixelrelay.store.books import Books, Held, QuotaBook
+from pixelrelay.store.counters import RateCounter
 from pixelrelay.store.health import HealthPolicy
 from pixelrelay.store.line import Line, Waiter
 from pixelrelay.store.rules import Ladder, Portion, SlotLimit
@@ -188,6 +189,15 @@ class MemoryStore:
         """What counts against each quota now, by its key."""
         now = self._clock()
         return {quota.key: self._books.quota(quota).counter.used(now) for quota in self._books.quotas()}
+
+    def bursts(self) -> Mapping[str, int]:
+        """Of quotas that hold in shorter spans than a minute as well, how much the shortest of them holds."""
+        counters = {quota.key: self._books.quota(quota).counter for quota in self._books.quotas()}
+        return {
+            key: 1 if counter.rules.spacing else min(limit for _, limit in counter.rules.windows)
+            for key, counter in counters.items()
+            if isinstance(counter, RateCounter) and (counter.rules.spacing or len(counter.rules.windows) > 1)
+        }
 
     def learn_of(self, quotas: Iterable[Quota]) -> None:
         """Count these too, although nothing was reserved of them yet."""
