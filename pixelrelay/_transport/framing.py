@@ -73,8 +73,6 @@ class ReplyBody:
         self._limit = limit
         self._on_data = on_data if headers.get("content-type", "").startswith(MEDIA_TYPE) else None
         self._length = 0
-        # It grows in place, and what it holds is had without a copy: pieces that are joined are all held twice.
-        self._held = BytesIO()
         declared = headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > limit:
             raise self._too_large()
@@ -83,6 +81,10 @@ class ReplyBody:
             raise CutError(f"the answer is encoded as {encoding[:20]!r}, which was not asked for and cannot be read")
         # 32 on top of the window size: gzip or zlib, by what the data begins with.
         self._inflate = zlib.decompressobj(32 + zlib.MAX_WBITS) if encoding in COMPRESSED else None
+        # What it holds is had without a copy: pieces that are joined are all held twice. It has room for all that was
+        # announced, which the system gives when it is written to, and grows in place where nothing was.
+        room = int(declared) if declared.isdecimal() and self._inflate is None else 0
+        self._held = BytesIO(bytes(room))
 
     def feed(self, chunk: bytes) -> None:
         piece = chunk
@@ -102,6 +104,7 @@ class ReplyBody:
         """All of it, once the last piece was fed."""
         if self._inflate is not None and self._held.tell() and not self._inflate.eof:
             raise CutError("the answer ended before its compressed data did")
+        self._held.truncate(self._length)
         return self._held.getvalue()
 
     def _too_large(self) -> ReplyTooLargeError:
