@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from functools import partial
 
 import anyio
@@ -35,7 +36,7 @@ def show_dry_run(
 async def _previews(
     config: RelayConfig, model: str, wanted: Wanted, images: tuple[str, ...], mask: str | None
 ) -> list[Preview]:
-    async with Router(config) as router:
+    async with aclosing(Router(config)) as router:  # not entered: nothing is sent
         inputs = tuple([await _input(image, f"image[{at}]", config) for at, image in enumerate(images)])
         request = wanted.request(inputs, await _input(mask, "mask", config) if mask is not None else None)
         found = prospect(router, model, request, wanted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import Annotated
 
 import anyio
@@ -73,7 +74,7 @@ def explain(
 
 
 async def _found(config: RelayConfig, model: str, wanted: Wanted, images: int, mask: bool) -> Prospect:
-    async with Router(config) as router:
+    async with aclosing(Router(config)) as router:  # not entered: nothing is sent
         inputs = tuple(InputImage(b"", "image/png", f"image{number}.png") for number in range(1, images + 1))
         request = wanted.request(inputs, InputImage(b"", "image/png", "mask.png") if mask else None)
         return prospect(router, model, request, wanted)
