@@ -192,11 +192,12 @@ class MemoryStore:
 
     def bursts(self) -> Mapping[str, int]:
         """Of quotas that hold in shorter spans than a minute as well, how much the shortest of them holds."""
-        counters = {quota.key: self._books.quota(quota).counter for quota in self._books.quotas()}
+        counters = ((quota.key, self._books.quota(quota).counter) for quota in self._books.quotas())
+        rates = [(key, counter.rules) for key, counter in counters if isinstance(counter, RateCounter)]
         return {
-            key: 1 if counter.rules.spacing else min(limit for _, limit in counter.rules.windows)
-            for key, counter in counters.items()
-            if isinstance(counter, RateCounter) and (counter.rules.spacing or len(counter.rules.windows) > 1)
+            key: 1 if rules.spacing else min(limit for _, limit in rules.windows)
+            for key, rules in rates
+            if rules.spacing or len(rules.windows) > 1
         }
 
     def learn_of(self, quotas: Iterable[Quota]) -> None:
