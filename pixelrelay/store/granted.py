@@ -92,8 +92,8 @@ def booking(grant: Grant, now: float, *, held: bool) -> str | None:
     claims = [Claim(claim.quota, grant.amount(claim)) for claim in offer.all_claims]
     if not held:
         claims = [each for each in claims if each.amount > 0 and _counts(each.quota, grant, age)]
-        if not claims:
-            return None
+        if not claims and not grant.extra:
+            return None  # of what was granted elsewhere the server may have heard that it is held
     parts = {
         "i": grant.reservation.id,
         "d": offer.deployment,

@@ -409,16 +409,16 @@ class Shared:
         for number, batch in enumerate(batches):
             parts = [f'"booked":[{",".join(batch)}]']
             if number == 0:
-                parts.append(f'"undo":{dumps(undo)},"holds":{dumps([*held, *self._places])},"budgets":{dumps(general)}')
+                parts.append(f'"undo":{dumps(undo)},"budgets":{dumps(general)}')
             if number == len(batches) - 1:
                 parts.append(
                     f'"seen":[{expected(grants.values(), held, self._mirror, self.processes[1], now)}],'
-                    f'"waiting":{dumps(list(self._places))}'
+                    f'"holds":{dumps([*held, *self._places])},"waiting":{dumps(list(self._places))}'
                 )
-            reply = await self._call("join", self._asked(",".join(parts)))
+            reply = await self._call("join", self._asked(",".join(parts), guarded=True))
+            self._take_in(reply)
             # The old epoch is told until all is told, so that the server knows what this process has seen.
             epoch = reply.get("epoch", epoch)
-            self._take_in(reply)
             self._hear_all(reply)
         while epoch != self._epoch and personal:
             await self._call("join", self._asked(f'"budgets":{dumps(personal[:TOLD_AT_ONCE])}'))
@@ -444,8 +444,6 @@ class Shared:
             if "lost" in reply:
                 raise LostError("the server forgets what it is told")
         self._take_in(reply)
-        if "late" in reply:
-            raise LostError("the server was late")
         if "epoch" in reply:
             self._epoch = reply["epoch"]
             self._write_head()
@@ -468,10 +466,10 @@ class Shared:
         return ",".join(parts) + "}"
 
     def _take_in(self, reply: Mapping[str, Any]) -> None:
-        """What every answer ends with."""
+        """What every answer ends with. ``LostError`` where the server has done nothing, since it was asked too late."""
         self._server = _Server(float(reply["now"]), self._local())
         if "late" in reply:
-            return
+            raise LostError("the server was late")
         if "members" in reply:
             index, number = reply["processes"]
             self._members, self.processes = reply["members"], (index, number)

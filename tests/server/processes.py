@@ -18,6 +18,7 @@ import httpx2
 import yaml
 
 from pixelrelay.testing import Fleet
+from tests.servers import RedisServer
 
 STARTS_WITHIN = 40.0
 ENDS_WITHIN = 40.0
@@ -62,6 +63,11 @@ class Serving:
 
 def config_of(fleet: Fleet, group: str = "images", **settings: Any) -> dict[str, Any]:
     return {**fleet.config(group), **settings}
+
+
+def on(redis: RedisServer) -> dict[str, Any]:
+    """To share this store, and not think it lost where the machine has others to run."""
+    return {"store": redis.url, "store_timeout": 3.0}
 
 
 def most_memory(at: Serving) -> int:

@@ -11,7 +11,7 @@ import pytest
 
 from pixelrelay.testing import EmulatedDeployment, emulated_fleet
 from tests.cli.desk import Desk
-from tests.server.processes import Serving, config_of, serving
+from tests.server.processes import Serving, config_of, on, serving
 from tests.servers import redis_server
 
 BODY = b'{"prompt": "a boat", "size": "64x64"}'
@@ -25,7 +25,7 @@ def test_after_a_kill_quotas_are_neither_lost_nor_spent_twice(tmp_path: Path) ->
         "eastus", "azure-foundry", "FLUX.2-pro", latency=8.0, requests_per_minute=LIMIT, enforcement="rolling"
     )
     with emulated_fleet(deployment) as fleet, redis_server() as redis:
-        config = config_of(fleet, store=redis.url)
+        config = config_of(fleet, **on(redis))
         config["models"]["images"]["deployments"][0] |= {"shape": "rolling", "concurrent": 8}
         with serving(tmp_path, config) as at:
             began = time.monotonic()

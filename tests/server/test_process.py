@@ -20,7 +20,7 @@ import pytest
 from pixelrelay.config.server import hash_of
 from pixelrelay.testing import EmulatedDeployment, Fleet, emulated_fleet
 from tests.cli.desk import Desk
-from tests.server.processes import Serving, config_of, serving
+from tests.server.processes import Serving, config_of, on, serving
 from tests.server.scenes import MASTER
 from tests.servers import RedisServer, redis_server
 
@@ -144,7 +144,7 @@ def test_readiness_goes_first_and_what_still_comes_is_served(fleet: Fleet, tmp_p
 def test_what_takes_too_long_is_cut_off_and_settled(tmp_path: Path) -> None:
     slow = EmulatedDeployment("eastus", "azure-foundry", "FLUX.2-pro", latency=60.0)
     with emulated_fleet(slow) as fleet, redis_server() as redis, ThreadPoolExecutor() as pool:
-        config = config_of(fleet, store=redis.url, server={"drain_timeout": 1.0})
+        config = config_of(fleet, **on(redis), server={"drain_timeout": 1.0})
         config["models"]["images"]["deployments"][0]["concurrent"] = 5
         with serving(tmp_path, config) as at:
             desk = Desk(tmp_path)
@@ -299,7 +299,7 @@ def pids(at: Serving) -> set[int]:
 def test_workers_share_one_port_their_quotas_their_links_and_their_metrics(
     redis: RedisServer, fleet: Fleet, tmp_path: Path
 ) -> None:
-    config = config_of(fleet, store=redis.url)
+    config = config_of(fleet, **on(redis))
     config["models"]["images"]["deployments"][0] |= {"requests_per_minute": 8, "shape": "rolling"}
     with serving(tmp_path / "gateway", config, "--workers", "2") as at:
         at.until(lambda: len(pids(at)) == 2)
@@ -322,7 +322,7 @@ def test_metrics_are_counted_in_a_directory_that_is_named_and_it_is_kept(
 ) -> None:
     (tmp_path / "metrics").mkdir()
     environ = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics")}
-    with serving(tmp_path / "gateway", config_of(fleet, store=redis.url), "--workers", "2", environ=environ) as at:
+    with serving(tmp_path / "gateway", config_of(fleet, **on(redis)), "--workers", "2", environ=environ) as at:
         assert draw(at).status_code == 200
         at.signal(signal.SIGTERM)
         assert at.end() == 0
@@ -336,7 +336,7 @@ def test_what_a_worker_that_died_has_counted_stays_counted_and_nothing_waits_in_
 ) -> None:
     slow = EmulatedDeployment("eastus", "azure-foundry", "FLUX.2-pro", latency=3.0)
     with emulated_fleet(slow) as fleet, ThreadPoolExecutor() as pool:
-        config = config_of(fleet, store=redis.url)
+        config = config_of(fleet, **on(redis))
         config["models"]["images"]["deployments"][0] |= {"concurrent": 1}
         with serving(tmp_path / "gateway", config, "--workers", "2") as at:
             at.until(lambda: at.log().count("the configuration was read again") == 2)
@@ -366,7 +366,7 @@ def waiting(at: Serving) -> float:
 
 @pytest.mark.slow
 def test_the_live_page_shows_all_workers_whoever_answers(redis: RedisServer, fleet: Fleet, tmp_path: Path) -> None:
-    config = config_of(fleet, store=redis.url)
+    config = config_of(fleet, **on(redis))
     config["models"]["images"]["deployments"][0] |= {"price": {"image": "0.04"}}
     with serving(tmp_path, config, "--workers", "2") as at:
         at.until(lambda: at.log().count("the configuration was read again") == 2)
@@ -405,7 +405,7 @@ def live(at: Serving) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_nothing_is_left_of_workers_that_have_ended(redis: RedisServer, fleet: Fleet, tmp_path: Path) -> None:
-    config = config_of(fleet, store=redis.url)
+    config = config_of(fleet, **on(redis))
     with TemporaryDirectory() as directory:  # whose path is short enough for a socket's
         temporary = Path(directory)
         with serving(tmp_path, config, "--workers", "2", environ={"TMPDIR": directory}) as at:
@@ -422,7 +422,7 @@ def test_nothing_is_left_of_workers_that_have_ended(redis: RedisServer, fleet: F
 
 @pytest.mark.slow
 def test_a_worker_that_dies_is_replaced_and_all_end_together(redis: RedisServer, fleet: Fleet, tmp_path: Path) -> None:
-    with serving(tmp_path, config_of(fleet, store=redis.url), "--workers", "2") as at:
+    with serving(tmp_path, config_of(fleet, **on(redis)), "--workers", "2") as at:
         read = "the configuration was read again"  # by each when it begins to listen
         at.until(lambda: at.log().count(read) == 2)
         first = pids(at)
@@ -440,7 +440,7 @@ def test_a_worker_that_dies_is_replaced_and_all_end_together(redis: RedisServer,
 
 @pytest.mark.slow
 def test_workers_do_not_outlive_their_parent(redis: RedisServer, fleet: Fleet, tmp_path: Path) -> None:
-    with serving(tmp_path, config_of(fleet, store=redis.url), "--workers", "2") as at:
+    with serving(tmp_path, config_of(fleet, **on(redis)), "--workers", "2") as at:
         at.until(lambda: at.log().count("the configuration was read again") == 2)
         workers = pids(at)
         at.process.kill()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import anyio
 import pytest
@@ -14,6 +16,7 @@ from pixelrelay.store.budgets import begin_of, part_at
 from pixelrelay.store.granted import Booked
 from pixelrelay.store.memory import MemoryStore
 from pixelrelay.store.rules import WHOLE, Portion
+from pixelrelay.store.shared import LostError, Shared
 from tests.store.contract import AnyStore, MakeStore
 from tests.store.direct import Server
 
@@ -414,3 +417,34 @@ async def test_what_was_spent_elsewhere_is_added_once_however_often_it_is_told(s
     assert (now.used, now.reserved) == (60, 40)
     await store.settle(Reservation("p1:a2", 0, running.offer), cost(25))
     assert (await state(store, daily)).used == 55
+
+
+@pytest.mark.parametrize("spent", [0, 7, 12])
+async def test_what_ended_after_a_server_that_could_not_answer_was_told_of_it_counts_as_it_ended(
+    server: Server, spent: int
+) -> None:
+    daily, minutely, slot = budget(100), rate("minutely", 5), Quota("slots", Unit.CONCURRENT, 1)
+    claims = (Claim(minutely, 1), Claim(slot, 1))
+    drawn = replace(offer("east", 10, daily), claims=claims)
+    unanswered = True
+
+    async def unanswering(step: str, asked: str) -> dict[str, Any]:
+        answer = server.call(step, asked)
+        if step == "join" and unanswered:
+            raise LostError("connection reset")
+        return answer
+
+    store = Shared(unanswering, process="p1", clock=_clock.now, lease=1e9)
+    await anyio.sleep(HOUR)
+    await store.look([drawn])
+    with pytest.raises(LostError):
+        await store.join([Booked("p1:a1", drawn, age=1.0, held=True)])
+    sight = await store.look([drawn], [daily])
+    assert (sight.deployments["east"].in_flight, sight.budgets[daily.key].used) == (1, 10)
+    unanswered = False
+    ended = replace(drawn, claims=claims if spent else (), ours=(Claim(daily, spent),) if spent else ())
+    await store.join([Booked("p1:a1", ended, age=2.0, held=False)])
+    sight = await store.look([drawn], [daily])
+    east = sight.deployments["east"]
+    assert (east.in_flight, east.quotas["slots"].used, east.quotas["minutely"].used) == (0, 0, 1 if spent else 0)
+    assert (sight.budgets[daily.key].used, sight.budgets[daily.key].reserved) == (spent, 0)

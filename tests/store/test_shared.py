@@ -426,6 +426,28 @@ async def test_a_reserve_that_is_carried_out_too_late_takes_nothing(server: Serv
     await taken(store, only)
 
 
+async def test_nor_is_a_process_heard_that_has_given_up_telling_what_it_holds(server: Server) -> None:
+    late = 0.0
+
+    async def slow(step: str, asked: str) -> dict[str, Any]:
+        what = json.loads(asked)
+        return server.call(step, json.dumps({**what, "now": what["now"] + (late if step == "join" else 0.0)}))
+
+    store = Shared(slow, process="slow", clock=_clock.now, timeout=0.25)
+    only = offer("east", rate("east", 5))
+    await store.look([only])
+    await store.tend()
+    late = 0.3
+    elsewhere = [Booked("slow:a1", only, age=0.0, held=True)]
+    with pytest.raises(LostError, match="late"):
+        await store.join(elsewhere)
+    assert await used(store, only) == 0
+    late = 0.2
+    await anyio.sleep(1)
+    await store.join(elsewhere)
+    assert await used(store, only) == 1
+
+
 async def test_the_same_step_twice_changes_nothing_and_answers_the_same(server: Server) -> None:
     async def twice(step: str, asked: str) -> dict[str, Any]:
         first, second = server.call(step, asked), server.call(step, asked)

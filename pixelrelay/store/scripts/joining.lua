@@ -19,7 +19,10 @@ end
 local function restore(booked)
   local id, at = booked.i, now - booked.a
   local owner = owner_of(id)
-  if call('HEXISTS', K .. 'h:' .. owner, id) == 1 then return end
+  if call('HEXISTS', K .. 'h:' .. owner, id) == 1 then
+    if not booked.h then Settling.over(id, booked.c) end
+    return
+  end
   local key = K .. 'r:' .. me
   local counts = booked.e ~= meta.epoch and call('SADD', key, id) == 1
   call('EXPIRE', key, TEN_MINUTES)
@@ -83,6 +86,12 @@ function Joining.join()
   local fresh = known(asked.epoch) and asked.epoch ~= '' and asked.epoch ~= meta.epoch
   Fleet.renew()
   for _, id in ipairs(asked.undo or {}) do Settling.free(id, false) end
+  -- Each is {key, spec, used, seconds ago}.
+  for _, seen in ipairs(fresh and asked.budgets or {}) do
+    local q = Records.quota(seen)
+    if q.counter == Budget then Budget.recall(q, seen[3], seen[4]) end
+  end
+  for _, booked in ipairs(asked.booked or {}) do restore(booked) end
   if asked.holds then
     local holds = {}
     for _, id in ipairs(asked.holds) do holds[id] = true end
@@ -90,12 +99,6 @@ function Joining.join()
       if not holds[id] then Settling.free(id, true) end
     end
   end
-  -- Each is {key, spec, used, seconds ago}.
-  for _, seen in ipairs(fresh and asked.budgets or {}) do
-    local q = Records.quota(seen)
-    if q.counter == Budget then Budget.recall(q, seen[3], seen[4]) end
-  end
-  for _, booked in ipairs(asked.booked or {}) do restore(booked) end
   -- Each is {key, spec, used in all where the state was lost, used in all while this process was apart}.
   for _, seen in ipairs(asked.seen or {}) do
     local amount = fresh and seen[3] or seen[4]

@@ -151,3 +151,16 @@ function Settling.free(id, ended, changes)
     Settling.settle(Settling.held(id), ended and SILENT or UNDONE, changes or {})
   end
 end
+
+-- What was held when its process last spoke is over, and used what `claims` say, and nothing of what they leave out.
+function Settling.over(id, claims)
+  local held, amounts = Settling.held(id), {}
+  if not held then return end
+  for _, claim in ipairs(claims) do amounts[claim[1]] = claim[3] end
+  local report = { verdict = 'silent', cooldown = 0, used = {}, ours = {} }
+  for _, claim in ipairs(held.claims) do
+    local q = Records.counted(claim.key)
+    if q then report[q.ours and 'ours' or 'used'][q.unit] = amounts[claim.key] or 0 end
+  end
+  Settling.settle(held, report, {})
+end
