@@ -33,6 +33,7 @@ class _Call:
     step: str
     asked: str
     answered: asyncio.Future[bytes]
+    sent: bool = False
 
     def command(self, script: str, prefix: str) -> tuple[str, ...]:
         return ("EVALSHA" if script == SHA else "EVAL", script, "1", prefix, self.step, self.asked)
@@ -70,7 +71,8 @@ class Link:
             kind = RefusedError if error == "script" else LostError
             raise kind(f"{error}: {_in_words(lost, self._timeout)}") from lost
         finally:
-            self._told(Asked(step, loop.time() - began, error))
+            if call.sent or error:
+                self._told(Asked(step, loop.time() - began, error))
 
     async def _send_all(self) -> None:
         while self._queue:
@@ -89,6 +91,8 @@ class Link:
 
     async def _send(self, calls: Sequence[_Call], script: str) -> Sequence[bytes | BaseException]:
         """The answers, each in its place. An error that is all calls' is raised."""
+        for call in calls:
+            call.sent = True
         commands = [call.command(script, self._prefix) for call in calls]
         if len(commands) > 1 and self._address.kind != "cluster":
             async with self._client.pipeline(transaction=False) as pipe:
