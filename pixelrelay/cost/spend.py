@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from types import MappingProxyType
 
+from pixelrelay.cost.exact import EXACT
 from pixelrelay.events import AttemptFinished, Event, RequestFinished, RequestStarted
 from pixelrelay.outcomes import Attempt
 
@@ -34,7 +35,7 @@ class Spend:
     @property
     def at_most(self) -> Decimal | None:
         """``None`` where an attempt has no price."""
-        return None if self.unpriced else self.known + self.at_risk
+        return None if self.unpriced else EXACT.add(self.known, self.at_risk)
 
     @property
     def exact(self) -> Decimal | None:
@@ -42,7 +43,8 @@ class Spend:
         return self.known if self.at_most == self.known else None
 
     def __add__(self, other: Spend) -> Spend:
-        return Spend(self.known + other.known, self.at_risk + other.at_risk, self.unpriced + other.unpriced)
+        known, at_risk = EXACT.add(self.known, other.known), EXACT.add(self.at_risk, other.at_risk)
+        return Spend(known, at_risk, self.unpriced + other.unpriced)
 
 
 def spend_of(attempt: Attempt) -> Spend:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from operator import attrgetter
 
 from pixelrelay import _clock
 from pixelrelay.cost.exact import total
 from pixelrelay.images import Image, ImageRequest, Images
-from pixelrelay.outcomes import Attempt, Route, Usage
+from pixelrelay.outcomes import Route, Usage
 from pixelrelay.router.drawing import Drawn
 from pixelrelay.router.engine import Journal
 
@@ -47,18 +46,11 @@ def _route(model: str, drawn: Drawn, journal: Journal) -> Route:
         waited=journal.waited,
         duration=_clock.now() - journal.began,
         cost=total(attempt.cost for attempt in attempts if attempt.succeeded),
-        at_risk=total(_lost(attempt) for attempt in attempts if not attempt.succeeded),
+        at_risk=total(part for lost in attempts if not lost.succeeded for part in (lost.cost, lost.at_risk)),
         fallbacks=tuple(journal.fallbacks),
         adaptations=tuple(dict.fromkeys(change for part in drawn.parts for change in part.adaptations)),
         degraded=journal.degraded,
     )
-
-
-def _lost(attempt: Attempt) -> Decimal | None:
-    """What a failed attempt cost, or may have."""
-    if attempt.cost is None or attempt.at_risk is None:
-        return None
-    return attempt.cost + attempt.at_risk
 
 
 def _usage(drawn: Drawn) -> Usage | None:

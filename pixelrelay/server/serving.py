@@ -20,6 +20,7 @@ from pixelrelay.config import RelayConfig
 from pixelrelay.errors import ConfigError
 from pixelrelay.router import Router
 from pixelrelay.server.gateway import Gateway
+from pixelrelay.server.heap import Heap
 from pixelrelay.server.loopback import is_loopback
 from pixelrelay.server.protocol import protocol_of
 from pixelrelay.server.shared import Shared
@@ -31,6 +32,8 @@ KEEP_ALIVE = 75
 """Seconds that an idle connection is kept: longer than proxies in front keep theirs, so that they close first."""
 SWEEP = 60.0
 """Seconds between two looks for files that have expired."""
+LEAN = 5.0
+"""Seconds between two looks at what memory could be given back."""
 SETTLING = 5.0
 """Seconds for requests that were cut off to settle."""
 
@@ -117,15 +120,17 @@ async def _serve(launch: Launch, listening: socket.socket) -> None:
         gc.freeze()
         process = _Process(launch, router, gateway, server)
         sweeping = asyncio.get_running_loop().create_task(_sweep(gateway))
+        leaning = asyncio.get_running_loop().create_task(_stay_lean())
         try:
             async with gateway.answering_siblings():
                 with process.signals():
                     if launch.workers > 1:
                         process.reload()  # what was told to the others before this one listened
                     await server.serve(sockets=[listening])
-            await _settled(server, sweeping)
+            await _settled(server, {sweeping, leaning})
         finally:
             sweeping.cancel()
+            leaning.cancel()
             await gateway.aclose()
 
 
@@ -192,11 +197,18 @@ async def _sweep(gateway: Gateway) -> None:
             log.error("files that expired could not be deleted: %s", error.strerror or error)
 
 
-async def _settled(server: _Server, sweeping: asyncio.Task[None]) -> None:
+async def _stay_lean() -> None:
+    heap = Heap.of_this_process()
+    while heap is not None:
+        await _clock.sleep(LEAN)
+        heap.tidy()
+
+
+async def _settled(server: _Server, own: set[asyncio.Task[None]]) -> None:
     """Wait for requests that were cut off, and what they left in the background, to give back what they held."""
     for task in list(server.server_state.tasks):
         task.cancel()
-    left = asyncio.all_tasks() - {asyncio.current_task(), sweeping}
+    left = asyncio.all_tasks() - {asyncio.current_task(), *own}
     if left:
         await asyncio.wait(left, timeout=SETTLING)
 

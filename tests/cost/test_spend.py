@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,6 +30,15 @@ def test_a_sum_is_exact_where_nothing_is_at_risk_and_all_has_a_price() -> None:
     unpriced = risky + spend_of(attempt(None))
     assert (unpriced.exact, unpriced.at_least, unpriced.at_most) == (None, CENTS, None)
     assert spend_of(attempt(Decimal(0), None)).unpriced == 1
+
+
+def test_nothing_is_rounded_whatever_the_program_around_has_set_for_its_own_sums() -> None:
+    ledger, dear, cheap = Ledger(), Decimal("1234.5"), Decimal("0.0004")
+    with localcontext(prec=3):
+        for cost in (dear, cheap):
+            ledger(finished(attempt(cost, at_risk=cheap)))
+        seen = ledger.spending().total
+        assert (seen.at_least, seen.at_most) == (Decimal("1234.5004"), Decimal("1234.5012"))
 
 
 def test_the_tags_of_a_call_are_those_of_its_attempts_and_forgotten_when_it_ends() -> None:

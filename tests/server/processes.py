@@ -72,8 +72,17 @@ def on(redis: RedisServer) -> dict[str, Any]:
 
 def most_memory(at: Serving) -> int:
     """The most memory that the process ever had, in bytes."""
+    return _status(at, "VmHWM")
+
+
+def memory(at: Serving) -> int:
+    """What the process has in memory, in bytes."""
+    return _status(at, "VmRSS")
+
+
+def _status(at: Serving, field: str) -> int:
     status = Path(f"/proc/{at.process.pid}/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+    line = next(line for line in status.splitlines() if line.startswith(f"{field}:"))
     return int(line.split()[1]) * 1024
 
 
