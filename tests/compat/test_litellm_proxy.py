@@ -23,7 +23,12 @@ def proxy(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
     """``pixelrelay serve`` by such a ``config.yaml`` as stands on the pages."""
 
     def flux(name: str, model: str, deployment: str, mode: str) -> dict[str, object]:
-        params = {"model": f"azure_ai/{model}", "api_base": fleet.url(deployment), "api_key": key(deployment)}
+        params = {
+            "model": f"azure_ai/{model}",
+            "api_base": fleet.url(deployment),
+            "api_key": key(deployment),
+            "rpm": 600,
+        }
         return {"model_name": name, "litellm_params": params, "model_info": {"mode": mode}}
 
     config = {

@@ -450,7 +450,7 @@ def test_no_span_of_time_holds_more_than_its_limit_by_the_script_either(
 
 
 def test_the_script_answers_as_the_memory_store_does() -> None:
-    run_state_machine_as_test(Twins, settings=side_by_side(20))
+    run_state_machine_as_test(Twins, settings=side_by_side(8))
 
 
 @pytest.mark.slow
