@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Context, Decimal, localcontext
+from decimal import Context, Decimal
 
 EXACT = Context(prec=60)
 """The host program may have set a context of a few digits; in this one nothing is rounded that people pay."""
@@ -12,9 +12,8 @@ EXACT = Context(prec=60)
 def total(amounts: Iterable[Decimal | None]) -> Decimal | None:
     """All of them together; ``None`` if one of them is not known."""
     whole = Decimal(0)
-    with localcontext(EXACT):
-        for amount in amounts:
-            if amount is None:
-                return None
-            whole += amount
+    for amount in amounts:
+        if amount is None:
+            return None
+        whole = EXACT.add(whole, amount)
     return whole

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import os
-import uuid
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -334,7 +334,7 @@ class Router:
     ) -> Images:
         request = make_request(operation, prompt, given)
         model = self._fleet.named(model)
-        journal = Journal(request_id=f"pr_{uuid.uuid4().hex}", began=_clock.now(), watcher=watcher)
+        journal = Journal(request_id=f"pr_{secrets.token_hex(16)}", began=_clock.now(), watcher=watcher)
         self._tell(RequestStarted(journal.request_id, model, operation, request.n, request.size, tuple(wishes.tags)))
         result: Images | None = None
         error: BaseException | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import uuid
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -122,7 +122,7 @@ class Gateway:
 
     async def _visited(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
-        told = Told(f"pr_{uuid.uuid4().hex}", sane_id(headers.get("x-client-request-id")))
+        told = Told(f"pr_{secrets.token_hex(16)}", sane_id(headers.get("x-client-request-id")))
         answer = Answer(send, told, self.server.uploads.stall_timeout)
         scope["app"], scope["pixelrelay.answer"] = self, answer
         token = _UNDER_WAY.set(told)

@@ -253,8 +253,10 @@ class Books:
         return 0 if known is None else known.in_flight
 
     def utilisation(self, deployment: str, now: float) -> float:
-        known = self._deployments.get(deployment)
-        return max([q.counter.used(now) / q.limit for q in known.quotas], default=0.0) if known is not None else 0.0
+        known, most = self._deployments.get(deployment), 0.0
+        for quota in known.quotas if known is not None else ():
+            most = max(most, quota.counter.used(now) / quota.limit)
+        return most
 
     def deployment(self, name: str) -> DeploymentBook:
         known = self._deployments.get(name)

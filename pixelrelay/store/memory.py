@@ -169,6 +169,8 @@ class MemoryStore:
         else:
             policy = self._policy.beginning(report.first_cooldown)
             health = was.judged(report.verdict, reservation.id, now, policy, self._rng.uniform(0.8, 1.2))
+        if health is was:
+            return False  # as nearly always
         deployment.health = health
         after = health.probation(now), health.free_at(now)
         if after != (was.probation(now), was.free_at(now)):
