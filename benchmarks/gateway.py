@@ -24,7 +24,7 @@ SIDE_BY_SIDE = (1, 32, 128)
 ROUNDS = 3
 SECONDS = 4.0
 STARTS_WITHIN = 90.0
-AT_REST = 10.0
+AT_REST = 15.0
 WARM_UP = 2.0
 SETTLES = 0.5
 """Seconds that a gateway has, after the last answer, for what it does behind it."""

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 GROWN = 16 << 20
-"""Bytes by which a process has to have grown before it is worth the ten milliseconds that giving back may take."""
+"""Bytes that a process may have more than at first. To give back two hundred megabytes takes ten milliseconds, and next
+to nothing where there is nothing to give."""
 
 
 class Heap:
@@ -21,7 +22,7 @@ class Heap:
     def __init__(self, give_back: Callable[[int], object], resident: Callable[[], int]) -> None:
         self._give_back = give_back
         self._resident = resident
-        self._rested = resident()
+        self._at_first = resident()
 
     @classmethod
     def of_this_process(cls) -> Heap | None:
@@ -29,13 +30,13 @@ class Heap:
         return cls(give_back, _resident) if give_back is not None and _STATM.exists() else None
 
     def tidy(self) -> None:
-        """Give back what is free, if the process has grown since it last did."""
-        now = self._resident()
-        if now >= self._rested + GROWN:
+        """Give back what is free, if the process is larger than it was at first by more than it may be.
+
+        What is in use by then is not, so it is done at each look as long as that is so: what is freed later makes a
+        process no smaller by itself.
+        """
+        if self._resident() >= self._at_first + GROWN:
             self._give_back(0)
-            self._rested = self._resident()
-        else:
-            self._rested = min(self._rested, now)
 
 
 _STATM = Path("/proc/self/statm")

@@ -32,7 +32,7 @@ KEEP_ALIVE = 75
 """Seconds that an idle connection is kept: longer than proxies in front keep theirs, so that they close first."""
 SWEEP = 60.0
 """Seconds between two looks for files that have expired."""
-LEAN = 5.0
+LEAN = 10.0
 """Seconds between two looks at what memory could be given back."""
 SETTLING = 5.0
 """Seconds for requests that were cut off to settle."""

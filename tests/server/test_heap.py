@@ -2,49 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 import pytest
 
-from pixelrelay.server.heap import GROWN, Heap
+from pixelrelay.server.heap import Heap
 
 MB = 1 << 20
 
 
 class Machine:
-    """On which a process has so much memory each time it is looked at, and keeps so little when it gives back."""
+    """On which a process uses some megabytes, and has those besides that it used before and has not given back."""
 
-    def __init__(self, at_first: int, keeps: int) -> None:
-        self.resident, self.keeps, self.given_back = at_first, keeps, 0
+    def __init__(self) -> None:
+        self.in_use = self.resident = 70 * MB
+        self.given_back = 0
+
+    def use(self, megabytes: int) -> None:
+        self.in_use = megabytes * MB
+        self.resident = max(self.resident, self.in_use)
 
     def give_back(self, _: int) -> None:
         self.given_back += 1
-        self.resident = self.keeps
-
-    def seen(self, sizes: Iterable[int], heap: Heap) -> Iterator[int]:
-        """How often it has given back, after each look."""
-        for self.resident in sizes:
-            heap.tidy()
-            yield self.given_back
+        self.resident = self.in_use
 
 
 @pytest.mark.parametrize(
-    ("sizes", "given_back"),
+    ("used", "left"),
     [
-        ([70, 75, 80, 85], [0, 0, 0, 0]),
-        ([70, 70 + GROWN // MB, 75, 80], [0, 1, 1, 1]),
-        ([500, 500, 500], [1, 2, 3]),
-        ([60, 75, 76], [0, 0, 1]),
+        ([75, 80, 72], [75, 80, 80]),
+        ([300, 70], [300, 70]),
+        ([300, 290, 200, 75], [300, 290, 200, 75]),
     ],
-    ids=["while it grows little", "once it has grown", "each time it has grown again", "from the least that it had"],
+    ids=["of little growth nothing", "a crowd that is over", "a crowd that goes by and by"],
 )
-def test_memory_is_given_back_once_a_process_has_grown(sizes: list[int], given_back: list[int]) -> None:
-    machine = Machine(70 * MB, keeps=72 * MB)
+def test_what_was_freed_is_given_back_at_the_next_look(used: list[int], left: list[int]) -> None:
+    machine = Machine()
     heap = Heap(machine.give_back, lambda: machine.resident)
-    assert list(machine.seen([size * MB for size in sizes], heap)) == given_back
+
+    def seen(megabytes: int) -> int:
+        machine.use(megabytes)
+        heap.tidy()
+        return machine.resident // MB
+
+    assert [seen(megabytes) for megabytes in used] == left
 
 
-def test_nothing_is_tried_again_and_again_where_what_has_grown_is_in_use() -> None:
-    machine = Machine(70 * MB, keeps=300 * MB)
+def test_nothing_is_tried_where_a_process_is_as_it_was_at_first() -> None:
+    machine = Machine()
     heap = Heap(machine.give_back, lambda: machine.resident)
-    assert list(machine.seen([300 * MB] * 4, heap)) == [1, 1, 1, 1]
+    for _ in range(9):
+        heap.tidy()
+    assert machine.given_back == 0
