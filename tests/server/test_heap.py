@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
+import sys
+
 import pytest
 
 from pixelrelay.server.heap import Heap
@@ -52,3 +56,17 @@ def test_nothing_is_tried_where_a_process_is_as_it_was_at_first() -> None:
     for _ in range(9):
         heap.tidy()
     assert machine.given_back == 0
+
+
+LOOK = """
+from pixelrelay.server.heap import Heap
+heap = Heap.of_this_process()
+if heap is not None:
+    heap.tidy()
+print("none" if heap is None else "tidy")
+"""
+
+
+def test_a_process_has_a_heap_to_look_after_where_the_c_library_is_glibc() -> None:
+    found = subprocess.run([sys.executable, "-c", LOOK], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == ("tidy" if platform.libc_ver()[0] == "glibc" else "none")
