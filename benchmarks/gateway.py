@@ -25,6 +25,7 @@ ROUNDS = 3
 SECONDS = 4.0
 STARTS_WITHIN = 90.0
 AT_REST = 15.0
+"""Seconds, in which a gateway may give memory back."""
 WARM_UP = 2.0
 SETTLES = 0.5
 """Seconds that a gateway has, after the last answer, for what it does behind it."""
@@ -54,9 +55,7 @@ def run(stage: Stage) -> None:
     for one in GATEWAYS:
         if one.name in running:
             stage.section.settings[one.name] = one.settings
-    time.sleep(0.0 if stage.quick else AT_REST)
-    resident = {name: partial(_resident, one) for name, one in running.items()}
-    stage.section.add(compared("At rest", stage.play("at rest", resident, 1), REFERENCE, RSS))
+    _rest(stage, running, "At rest")
     for served in running.values():
         _load(client, served, 8, 1, 0.2 if stage.quick else WARM_UP)
     for answer, size in ANSWERS.items():
@@ -68,8 +67,7 @@ def run(stage: Stage) -> None:
             stage.section.add(
                 compared(title, stage.play(title, load, ROUNDS), REFERENCE, CPU, RATE, P50, P99, FAILED, RSS)
             )
-    time.sleep(0.0 if stage.quick else AT_REST)
-    stage.section.add(compared("At rest after all this", stage.play("afterwards", resident, 1), REFERENCE, RSS))
+    _rest(stage, running, "At rest after all this")
 
 
 def _wanted(stage: Stage) -> list[Gateway]:
@@ -102,6 +100,12 @@ def _start(stage: Stage, gateway: Gateway, upstream: int) -> tuple[Running, floa
         raise ContenderError(str(error)) from error
     server = stage.start(Server, gateway.name, how.command, how.environ)
     return Running(server, how, port), server.wait_until_it_answers(port, gateway.ready, STARTS_WITHIN)
+
+
+def _rest(stage: Stage, running: Mapping[str, Running], title: str) -> None:
+    time.sleep(0.0 if stage.quick else AT_REST)
+    resident = {name: partial(_resident, one) for name, one in running.items()}
+    stage.section.add(compared(title, stage.play(title, resident, 1), REFERENCE, RSS))
 
 
 def _resident(running: Running) -> Figures:

@@ -203,6 +203,12 @@ class RedisServer:
         with self.client() as client:
             return cast("dict[str, Any]", client.info(section) if section else client.info())
 
+    def scripts_run(self) -> int:
+        """Scripts that it ran to their end, by hash or by text."""
+        commands = self.info("commandstats")
+        stats = [commands[name] for name in ("cmdstat_evalsha", "cmdstat_eval") if name in commands]
+        return sum(each["calls"] - each["failed_calls"] for each in stats)
+
     def log(self) -> str:
         """What it has said."""
         path = self.folder / "out"

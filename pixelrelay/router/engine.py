@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -59,6 +60,11 @@ class GivenUpError(Exception):
         super().__init__(step.ending)
         self.step = step
         self.may_have_been_billed = any(tried.failure.charge is not Charge.NONE for tried in story.tried)
+
+
+def new_request_id() -> str:
+    """An id that no other request has, here or elsewhere."""
+    return f"pr_{secrets.token_hex(16)}"
 
 
 @dataclass(slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import logging
 import os
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -32,7 +31,7 @@ from pixelrelay.images import NOTHING, ImageRequest, Images, InputImage, Operati
 from pixelrelay.router.candidates import Candidate, Candidates, Group
 from pixelrelay.router.decide import Policy
 from pixelrelay.router.drawing import complete, draw
-from pixelrelay.router.engine import Call, Delivered, Engine, Journal
+from pixelrelay.router.engine import Call, Delivered, Engine, Journal, new_request_id
 from pixelrelay.router.inputs import ImageInput, make_request, read_image
 from pixelrelay.router.limits import BudgetStanding, Limit, LimitBook, Limits, standing_of
 from pixelrelay.router.plan import Fleet, Plan, plan
@@ -334,7 +333,7 @@ class Router:
     ) -> Images:
         request = make_request(operation, prompt, given)
         model = self._fleet.named(model)
-        journal = Journal(request_id=f"pr_{secrets.token_hex(16)}", began=_clock.now(), watcher=watcher)
+        journal = Journal(request_id=new_request_id(), began=_clock.now(), watcher=watcher)
         self._tell(RequestStarted(journal.request_id, model, operation, request.n, request.size, tuple(wishes.tags)))
         result: Images | None = None
         error: BaseException | None = None

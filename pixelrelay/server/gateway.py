@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -24,6 +23,7 @@ from pixelrelay.errors import PixelRelayError
 from pixelrelay.events import Event, RequestStarted, StoreModeChanged
 from pixelrelay.images import Operation
 from pixelrelay.router import Router
+from pixelrelay.router.engine import new_request_id
 from pixelrelay.server import bodies
 from pixelrelay.server.answers import JSON, Answer, StalledError, while_connected
 from pixelrelay.server.asking import named_models, read_asked
@@ -122,7 +122,7 @@ class Gateway:
 
     async def _visited(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
-        told = Told(f"pr_{secrets.token_hex(16)}", sane_id(headers.get("x-client-request-id")))
+        told = Told(new_request_id(), sane_id(headers.get("x-client-request-id")))
         answer = Answer(send, told, self.server.uploads.stall_timeout)
         scope["app"], scope["pixelrelay.answer"] = self, answer
         token = _UNDER_WAY.set(told)

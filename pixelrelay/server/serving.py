@@ -119,18 +119,17 @@ async def _serve(launch: Launch, listening: socket.socket) -> None:
         gc.collect()
         gc.freeze()
         process = _Process(launch, router, gateway, server)
-        sweeping = asyncio.get_running_loop().create_task(_sweep(gateway))
-        leaning = asyncio.get_running_loop().create_task(_stay_lean())
+        own = {asyncio.create_task(each) for each in (_sweep(gateway), _stay_lean())}
         try:
             async with gateway.answering_siblings():
                 with process.signals():
                     if launch.workers > 1:
                         process.reload()  # what was told to the others before this one listened
                     await server.serve(sockets=[listening])
-            await _settled(server, {sweeping, leaning})
+            await _settled(server, own)
         finally:
-            sweeping.cancel()
-            leaning.cancel()
+            for task in own:
+                task.cancel()
             await gateway.aclose()
 
 

@@ -58,7 +58,7 @@ def test_four_processes_serve_what_the_quotas_allow_and_never_a_429(machine: Mac
         orders = [Order(config, loads, begins, SECONDS, part, PROCESSES, GRACE) for part in range(PROCESSES)]
         with workers_of(orders) as workers:
             summaries = [worker.summary() for worker in workers]
-            commands = server.info("commandstats")
+            commands, scripts = server.info("commandstats"), server.scripts_run()
         arrivals = providers.arrivals()
 
     spans = {account.name: account.whole(begins + WARM, begins + SECONDS) for account in GROUPS["crowd"]}
@@ -67,7 +67,6 @@ def test_four_processes_serve_what_the_quotas_allow_and_never_a_429(machine: Mac
     shares = [_served_in(summary, begins + WARM, begins + SECONDS) for summary in summaries]
     spread = (max(shares) - min(shares)) * len(shares) / sum(shares)
     steps = sum((Counter(summary.calls) for summary in summaries), Counter())
-    scripts = _scripts(commands)
     attempts, asks = sum(s.attempts for s in summaries), sum(s.asks for s in summaries)
     abandoned = sum(s.abandoned for s in summaries)
     calm = [request for summary in summaries for request in summary.requests if request.group == "calm"]
@@ -116,9 +115,3 @@ def _served_in(summary: Summary, begins: float, ends: float) -> int:
         request.outcome == SERVED and request.group == "crowd" and begins < request.ended - 1.0 <= ends
         for request in summary.requests
     )
-
-
-def _scripts(commands: dict[str, dict[str, int]]) -> int:
-    """Scripts that the server ran to their end, by hash or by text."""
-    stats = [commands[name] for name in ("cmdstat_evalsha", "cmdstat_eval") if name in commands]
-    return sum(each["calls"] - each["failed_calls"] for each in stats)

@@ -20,7 +20,7 @@ from tests.servers import Process, RedisServer, redis_server
 RESERVATIONS = 1_000_000
 PROCESSES = 2
 LIMIT = 270.0
-"""Seconds it may take: on two quick cores that do nothing else that is enough for a million."""
+"""Seconds it may take: enough for two thirds of a million on two cores that do nothing else."""
 ENOUGH = 300_000
 """Reservations that tell as much, on a machine that is busy with something else."""
 WARM = 80.0

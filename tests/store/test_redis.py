@@ -14,6 +14,7 @@ import pytest
 import trio
 
 from pixelrelay.quotas import Calendar, Claim, Quota, Unit
+from pixelrelay.store.address import parse
 from pixelrelay.store.base import (
     Asked,
     Full,
@@ -27,7 +28,9 @@ from pixelrelay.store.base import (
     Ticket,
     Verdict,
 )
+from pixelrelay.store.link import Link
 from pixelrelay.store.redis import RedisStore
+from pixelrelay.store.shared import LostError
 from pixelrelay.store.stock import HELD
 from tests.servers import RedisServer, redis_server
 
@@ -542,3 +545,32 @@ async def test_settling_waits_for_nothing_even_where_the_server_hangs(server: Re
         async with asyncio.timeout(SOON):
             while await take(other, at_a_time(1)) is None:  # noqa: ASYNC110 - another store sets no event here
                 await asyncio.sleep(0.01)
+
+
+# --- one connection -----------------------------------------------------------------------------------------------
+
+
+async def test_what_nobody_waits_for_any_more_before_it_was_sent_is_not_asked_and_not_told(server: RedisServer) -> None:
+    told: list[Asked] = []
+    link = Link(parse(server.url), "pixelrelay", 5.0, told.append)
+    await link.call("look", '{"process":"one","offers":[]}')
+    told.clear()
+    before = server.scripts_run()
+    left = asyncio.create_task(link.call("look", '{"process":"one","offers":[]}'))
+    await asyncio.sleep(0)
+    left.cancel()
+    stayed = link.call("look", '{"process":"one","offers":[]}')
+    await asyncio.gather(left, stayed, return_exceptions=True)
+    assert server.scripts_run() - before == len(told) == 1
+    await link.aclose()
+
+
+async def test_a_call_that_could_not_be_sent_in_time_is_told_with_what_went_wrong(server: RedisServer) -> None:
+    told: list[Asked] = []
+    link = Link(parse(server.url), "pixelrelay", 0.1, told.append)
+    server.pause()
+    with pytest.raises(LostError):
+        await link.call("look", '{"process":"one","offers":[]}')
+    assert [asked.error for asked in told] == ["timeout"]
+    server.resume()
+    await link.aclose()
